@@ -1,0 +1,50 @@
+# Every target is one line. `make` alone lists them.
+PYTHON ?= python3
+RUN = .venv/bin/python
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
+
+dev: .venv/ready ## Serve on this machine with own PostgreSQL and Redis (ARGS=PORT)
+	$(RUN) -m controlplane.local dev $(ARGS)
+
+test: .venv/ready ## Run every test against real servers
+	$(RUN) -m pytest -n auto $(ARGS)
+
+check: format-check lint types contracts dependencies templates own-migrations ## Everything that needs no test run
+
+format: .venv/ready ## Format the code
+	$(RUN) -m ruff format .
+
+format-check: .venv/ready
+	$(RUN) -m ruff format --check .
+
+lint: .venv/ready
+	$(RUN) -m ruff check .
+
+types: .venv/ready
+	$(RUN) -m controlplane.local run $(RUN) -m mypy
+
+contracts: .venv/ready
+	$(RUN) .venv/bin/lint-imports
+
+dependencies: .venv/ready
+	$(RUN) -m deptry .
+
+templates: .venv/ready
+	git ls-files -z 'templates/*.html' | xargs -0r $(RUN) -m djade --check
+
+own-migrations: .venv/ready
+	$(RUN) -m controlplane.local run sh -c '$(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check_own_migrations'
+
+lock: .venv/ready ## Resolve the dependencies anew
+	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header --extra server --extra local --extra dev pyproject.toml --output-file requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet uv==0.13.9 || true
+	$(RUN) -m uv pip install --quiet --python .venv --require-hashes -r requirements.lock || $(RUN) -m pip install --quiet --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --no-deps --editable .
+	touch .venv/ready
+
+.PHONY: help dev test check format format-check lint types contracts dependencies templates own-migrations lock
