@@ -1,0 +1,29 @@
+"""session-role-change: the file changes who acts, or which triggers and foreign keys are obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checks.changes import Verb
+from checks.finding import Hit, Rule, Severity
+from checks.statements import Script
+
+
+def _judge(script: Script) -> Iterator[Hit]:
+    for statement in script.statements:
+        for change in statement.changes:
+            if change.verb is Verb.SESSION_ROLE:
+                yield Hit(statement, f"This sets {change.name}, which the runner alone decides.", offset=change.offset)
+
+
+RULE = Rule(
+    code="session-role-change",
+    title="Session role or replication role changed",
+    severity=Severity.BLOCKING,
+    why="After SET ROLE or SET SESSION AUTHORIZATION, objects get another owner and the history row cannot be written. "
+    "session_replication_role = replica switches off foreign keys and triggers without a word.",
+    help="Remove it. The owner of new objects is set per database, outside the migration.",
+    judge=_judge,
+    bad="SET ROLE admin;\nCREATE TABLE notes (id bigint PRIMARY KEY);",
+    good="SET LOCAL statement_timeout = '30s';\nCREATE TABLE notes (id bigint PRIMARY KEY);",
+)

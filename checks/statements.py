@@ -1,0 +1,243 @@
+"""SQL text to Statement values: the only module that imports the parser (pglast, the grammar of PostgreSQL 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pglast import Error, parse_sql
+from pglast.parser import ParseError, scan
+from pglast.stream import RawStream
+
+from checks.changes import Change, Verb
+from checks.depth import MAX_DEPTH, too_deep_at
+from checks.errors import Unparsable
+from checks.kinds import kind_of, must_run_outside_transaction
+from checks.names import parts, sibling
+from checks.reading import dropped_names, read
+from checks.tree import Tree
+
+# What the grammar calls white space. Python's own idea is wider: a no-break space is part of a name to PostgreSQL.
+_SPACE = " \t\n\r\f\v"
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrentIndex:
+    """What the catalogue must show after an index statement that runs CONCURRENTLY.
+
+    `name` is None when PostgreSQL chooses it, or when several are dropped or a whole table is reindexed; `schema` is
+    None when not written (a new index is made in the schema of its table). Names are bare, without quotes; `table`
+    is bare too, and None where the statement does not name it. `normalised` is the statement in the parser's own
+    spelling: equal for two texts that mean the same.
+    """
+
+    action: Literal["create", "drop", "reindex"]
+    schema: str | None
+    name: str | None
+    table: str | None
+    if_exists_or_not: bool
+    unique: bool
+    normalised: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script. `sql` is its exact text without the semicolon: what will be sent.
+
+    `index` counts from 0; `line` and `column` from 1, `offset` and `length` in characters from 0. `relations` are the
+    tables, views and indexes it names, as written. `new_tables` are those made earlier in the same script, and this
+    statement's own: nobody else can be using them yet.
+    """
+
+    index: int
+    sql: str
+    offset: int
+    line: int
+    column: int
+    kind: str
+    relations: tuple[str, ...]
+    changes: tuple[Change, ...]
+    outside_transaction: bool
+    transaction_control: bool
+    concurrent_index: ConcurrentIndex | None
+    new_tables: frozenset[str] = frozenset()
+
+    def is_new(self, table: str) -> bool:
+        """True when this very script made the table before."""
+        return table in self.new_tables and table != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole file: its text and its statements, in order. Comments alone make no statement."""
+
+    text: str
+    statements: tuple[Statement, ...]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return line and column, both from 1, of a character of the text."""
+        return position(self.text, offset)
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Return line and column, both from 1, of the character at `offset`."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def parse(sql: str) -> Script:
+    """Return the statements of a script, split as PostgreSQL itself would.
+
+    Raises Unparsable for a syntax error, for what only psql understands, for text that PostgreSQL cannot store
+    (NUL, lone surrogates), and for nesting too deep to analyse.
+    """
+    # A byte order mark is not SQL; a space in its place keeps every offset.
+    text = " " + sql[1:] if sql.startswith("\ufeff") else sql
+    _refuse_hostile(text)
+    try:
+        nodes: Any = parse_sql(text)
+    except (ParseError, Error) as error:
+        raise _syntax_error(text, error) from None
+    except RecursionError:
+        raise _unparsable(text, "the statement is nested too deeply to be analysed", 0) from None
+    return Script(sql, tuple(_with_new_tables(_statements(text, nodes))))
+
+
+def _statements(text: str, nodes: Any) -> Iterator[Statement]:
+    line, column, seen = 1, 1, 0
+    for index, raw in enumerate(nodes):
+        start: int = raw.stmt_location
+        end: int = start + raw.stmt_len if raw.stmt_len else len(text)
+        body = text[start:end]
+        start += len(body) - len(body.lstrip(_SPACE))
+        # Counted from the statement before: from the beginning each time would be quadratic.
+        newlines = text.count("\n", seen, start)
+        column = column + start - seen if newlines == 0 else start - text.rfind("\n", seen, start)
+        line, seen = line + newlines, start
+        tree = Tree(raw.stmt, _render)
+        kind = kind_of(tree)
+        yield Statement(
+            index=index,
+            sql=body.strip(_SPACE),
+            offset=start,
+            line=line,
+            column=column,
+            kind=kind,
+            relations=_relations(tree),
+            changes=read(tree, kind=kind),
+            outside_transaction=must_run_outside_transaction(tree),
+            transaction_control=tree.tag == "TransactionStmt",
+            concurrent_index=_concurrent_index(tree),
+        )
+
+
+def _with_new_tables(statements: Iterator[Statement]) -> Iterator[Statement]:
+    """Tell every statement which tables this script has made by then."""
+    new: frozenset[str] = frozenset()
+    for statement in statements:
+        for change in statement.changes:
+            # IF NOT EXISTS may find a table with rows and users: that one is not new.
+            if change.verb in {Verb.CREATE_TABLE, Verb.CREATE_PARTITION} and not change.if_not_exists:
+                new |= {change.table}
+            elif change.verb is Verb.RENAME_TABLE:
+                new = new - {change.table} | (
+                    {sibling(change.table, change.detail)} if change.table in new else frozenset()
+                )
+            elif change.verb is Verb.SETTING and change.name.lower() == "search_path":
+                # From here on a bare name may mean another table.
+                new = frozenset(table for table in new if len(parts(table)) > 1)
+        yield replace(statement, new_tables=new)
+        # A dropped table is still this script's own while it is being dropped, and not afterwards.
+        new -= {change.table for change in statement.changes if change.verb in {Verb.DROP_TABLE, Verb.DROP_CASCADE}}
+
+
+def _relations(tree: Tree) -> tuple[str, ...]:
+    nodes = list(tree.walk())
+    # The name of a WITH query is no table, unless a schema is written before it.
+    queries = {node.text("ctename") for node in nodes if node.tag == "CommonTableExpr"}
+    named = [
+        node.range_name()
+        for node in nodes
+        if node.tag == "RangeVar" and (node.text("schemaname") or node.text("relname") not in queries)
+    ]
+    kinds_of_relation = {"TABLE", "VIEW", "INDEX", "SEQUENCE", "MATVIEW", "FOREIGN_TABLE"}
+    if tree.tag == "DropStmt" and tree.enum("removeType").removeprefix("OBJECT_") in kinds_of_relation:
+        named.extend(dropped_names(tree))
+    return tuple(dict.fromkeys(named))
+
+
+def _concurrent_index(tree: Tree) -> ConcurrentIndex | None:
+    action: Literal["create", "drop", "reindex"]
+    schema = name = table = ""
+    relation = tree.get("relation")
+    if tree.tag == "IndexStmt" and tree.flag("concurrent"):
+        action, name = "create", tree.text("idxname")
+        if relation:
+            schema, table = relation.text("schemaname"), relation.text("relname")
+    elif tree.tag == "DropStmt" and tree.flag("concurrent"):
+        action, objects = "drop", tree.each("objects")
+        parts = [part.text("sval") for part in objects[0].items()] if len(objects) == 1 else []
+        schema, name = ("", *parts)[-2:] if parts else ("", "")
+    elif tree.tag == "ReindexStmt" and tree.switched_on("concurrently", among="params"):
+        action = "reindex"
+        if relation:
+            schema = relation.text("schemaname")
+            is_index = tree.enum("kind") == "REINDEX_OBJECT_INDEX"
+            name, table = (relation.text("relname"), "") if is_index else ("", relation.text("relname"))
+    else:
+        return None
+    return ConcurrentIndex(
+        action=action,
+        schema=schema or None,
+        name=name or None,
+        table=table or None,
+        if_exists_or_not=tree.flag("if_not_exists") or tree.flag("missing_ok"),
+        unique=tree.flag("unique"),
+        normalised=tree.sql(),
+    )
+
+
+def _render(node: Any) -> str:
+    """Return a node as SQL, or "" where it is too deep or of a kind the writer does not know."""
+    try:
+        rendered: str = RawStream()(node)
+    except (RecursionError, NotImplementedError):
+        return ""
+    return rendered
+
+
+def _refuse_hostile(text: str) -> None:
+    """Refuse what the parser would cut short without a word (NUL), choke on, or die of."""
+    if (nul := text.find("\0")) >= 0:
+        raise _unparsable(text, "a NUL character, which PostgreSQL text cannot hold", nul)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _unparsable(text, "a lone surrogate, which is not a character", error.start) from None
+    # No tree is deeper than its text is long.
+    if len(text) > MAX_DEPTH and (offset := _too_deep_at(text)) is not None:
+        raise _unparsable(text, f"nested too deeply to be analysed (more than {MAX_DEPTH} levels)", offset)
+
+
+def _too_deep_at(text: str) -> int | None:
+    try:
+        tokens = scan(text)
+    except (ParseError, Error):
+        return None  # The parser reports it, with a position.
+    return too_deep_at((token.name, token.start) for token in tokens)
+
+
+def _syntax_error(text: str, error: Exception) -> Unparsable:
+    message = str(error.args[0])
+    location = error.args[1] if len(error.args) > 1 else None
+    offset = location if isinstance(location, int) else len(text.rstrip(_SPACE))
+    if text[offset : offset + 1] in {"\\", ":"}:
+        message += "; backslash commands and :variables are understood by psql only"
+    elif "memory exhausted" in message:
+        message = "nested too deeply to be analysed"
+    return _unparsable(text, message, offset)
+
+
+def _unparsable(text: str, problem: str, offset: int) -> Unparsable:
+    line, column = position(text, offset)
+    return Unparsable(problem, line=line, column=column, offset=offset)

@@ -1,0 +1,139 @@
+"""The class of a script: what is unknown is never safe."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.changes import Verb
+from checks.errors import Unparsable
+from checks.report import judge
+from checks.risk import _CLASSES, Risk, classify
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "-- nothing",
+        "ALTER TABLE t ADD COLUMN a text",
+        "ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()",
+        "CREATE TABLE t (id int PRIMARY KEY, r int REFERENCES r)",
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1); UPDATE t SET a = 2",
+        "CREATE TABLE a (id int); CREATE TABLE b (id int); ALTER TABLE a ADD x int; ALTER TABLE b ADD x int",
+        "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID",
+        "ALTER TABLE t VALIDATE CONSTRAINT k",
+        "COMMENT ON TABLE t IS 'x'",
+        "GRANT SELECT ON t TO reader",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SET lock_timeout = '1s'",
+    ],
+)
+def test_safe(sql):
+    assert judge(sql).classified.risk is Risk.SAFE
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0",
+        "ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid()",
+        "ALTER TABLE t ADD COLUMN a serial",
+        "ALTER TABLE t ADD COLUMN a some_domain",
+        "ALTER TABLE t ALTER a SET NOT NULL",
+        "ALTER TABLE t ALTER a TYPE bigint",
+        "ALTER TABLE t DROP COLUMN a",
+        "DROP TABLE t",
+        "DROP VIEW v",
+        "UPDATE t SET a = 1 WHERE id = 7",
+        "DELETE FROM t WHERE id = 7",
+        "INSERT INTO t SELECT * FROM t WHERE id = 7",
+        "CREATE INDEX i ON t (a)",
+        "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX i ON t (a)",
+        "ALTER TABLE t RENAME COLUMN a TO b",
+        "ALTER TABLE t RENAME TO u; ALTER TABLE u ALTER a SET NOT NULL",
+    ],
+)
+def test_controlled(sql):
+    assert judge(sql).classified.risk is Risk.CONTROLLED
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE t SET a = 1",
+        "DELETE FROM t",
+        "TRUNCATE t",
+        "DROP SCHEMA s",
+        "DROP VIEW v CASCADE",
+        "ALTER TABLE t DROP COLUMN a CASCADE",
+        "DROP OWNED BY x",
+        "DROP DATABASE d",
+        "ALTER TABLE a ADD COLUMN x int; ALTER TABLE b ADD COLUMN x int",
+        "DO $$ BEGIN PERFORM 1; END $$",
+        "CALL p()",
+        "SELECT some_function()",
+        "INSERT INTO t SELECT public.lower('x')",
+        "EXECUTE prepared",
+        "CREATE TABLE t AS EXECUTE prepared",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "CREATE ROLE x SUPERUSER",
+        "ALTER TABLE t SET UNLOGGED",
+        "ALTER TABLE t SET SCHEMA s",
+        "ALTER TABLE t DISABLE TRIGGER ALL",
+        "VACUUM FULL t",
+        "COPY t FROM PROGRAM 'x'",
+        "COPY t FROM stdin",
+        "SET ROLE x",
+        "BEGIN",
+        "LOAD 'x'",
+        "this is not SQL",
+        "CREATE TABLE t (a int); COPY t FROM PROGRAM 'x'",
+        "CREATE TABLE t (a int); DO $$ BEGIN END $$",
+        "MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED BY SOURCE THEN DELETE",
+        "WITH a AS (UPDATE t SET x = 1 RETURNING 1) SELECT 1",
+    ],
+)
+def test_high_risk(sql):
+    assert judge(sql).classified.risk is Risk.HIGH
+
+
+def test_every_verb_has_a_class():
+    assert set(_CLASSES) == set(Verb)
+
+
+def test_a_verb_that_is_not_understood_is_high_risk():
+    assert _CLASSES[Verb.UNKNOWN][0] is Risk.HIGH
+
+
+def test_the_classes_are_ordered_by_care_not_by_spelling():
+    assert Risk.SAFE < Risk.CONTROLLED < Risk.HIGH
+    assert max(Risk) is Risk.HIGH
+    assert min(Risk) is Risk.SAFE
+    assert sorted(Risk, reverse=True) == [Risk.HIGH, Risk.CONTROLLED, Risk.SAFE]
+    assert Risk.SAFE <= Risk.SAFE
+    assert Risk.HIGH >= Risk.CONTROLLED
+
+
+def test_reasons_name_the_object_and_only_those_of_the_highest_class_are_given():
+    classified = judge("ALTER TABLE s.orders ADD COLUMN a int;\nALTER TABLE s.orders DROP COLUMN total").classified
+
+    assert classified.reasons == ("line 2: drops column total of s.orders and its data",)
+
+
+def test_a_script_that_cannot_be_parsed_is_high_risk_and_says_where():
+    refusal = Unparsable("syntax error", line=3, column=1, offset=20)
+
+    classified = classify(refusal)
+
+    assert classified.risk is Risk.HIGH
+    assert "line 3" in classified.reasons[0]
+
+
+def test_the_report_of_what_cannot_be_parsed_blocks_and_knows_nothing_else():
+    report = judge("SELECT 1;\n\\d")
+
+    assert not report.is_analysed
+    assert report.statements == ()
+    assert [(finding.code, finding.line, finding.severity.value) for finding in report.findings] == [
+        ("unparsable-sql", 2, "blocking")
+    ]
