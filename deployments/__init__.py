@@ -1,0 +1,1 @@
+"""FEATURE: everything that acts or remembers. Django, Celery and the target databases."""

@@ -1,0 +1,139 @@
+"""Who may do what: one table of roles per action, and one function that answers with its reason."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import Model, Q, QuerySet
+
+from deployments.models import Application, Database, Environment, Grant, Job, MigrationRun, Step, User
+from deployments.models.grant import Role
+from deployments.states import RUN_ACTIVE, RunState
+
+
+class Action(StrEnum):
+    """What a person may want to do. The value completes "You may not …"."""
+
+    VIEW = "view this"
+    SYNC = "read its migrations from the source"
+    REQUEST = "request a run"
+    DECIDE = "approve or reject this run"
+    CANCEL = "cancel this run"
+    ROLL_BACK = "roll back this run"
+    RESOLVE = "decide how this run goes on"
+    MANAGE_APPLICATION = "change its environments and databases"
+    MANAGE_POLICY = "change its policy"
+    MANAGE_PEOPLE = "change who holds which role"
+    READ_AUDIT = "read the audit log"
+
+
+ROLES: dict[Action, frozenset[Role]] = {
+    Action.VIEW: frozenset(Role),
+    Action.SYNC: frozenset({Role.DEVELOPER, Role.DBA}),
+    Action.REQUEST: frozenset({Role.DEVELOPER, Role.DBA, Role.ON_CALL}),
+    Action.DECIDE: frozenset({Role.DBA, Role.ARCHITECT}),
+    Action.CANCEL: frozenset({Role.DEVELOPER, Role.DBA, Role.ON_CALL}),
+    Action.ROLL_BACK: frozenset({Role.DBA, Role.ON_CALL}),
+    Action.RESOLVE: frozenset({Role.DBA, Role.ON_CALL}),
+    Action.MANAGE_APPLICATION: frozenset({Role.ADMINISTRATOR, Role.DBA}),
+    Action.MANAGE_POLICY: frozenset({Role.DBA, Role.ARCHITECT}),
+    Action.MANAGE_PEOPLE: frozenset({Role.ADMINISTRATOR}),
+    Action.READ_AUDIT: frozenset({Role.AUDITOR, Role.DBA}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether something is allowed, and why, in words a page can show."""
+
+    allowed: bool
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+def may(user: User, action: Action, subject: Model | None = None) -> Decision:
+    """Return whether this person may do this to this object now.
+
+    `subject` is an application, an environment, or something of theirs; None asks about the whole installation.
+    Rights come from grants alone: Django's `is_superuser` opens nothing.
+    """
+    if not user.is_active:
+        return Decision(allowed=False, reason="This account is closed. Ask an administrator to open it.")
+    held = sorted(set(roles(user, subject)) & ROLES[action])
+    if not held:
+        return Decision(
+            allowed=False,
+            reason=f"You may not {action.value}: that takes the role {_either(ROLES[action])}{_where(subject)}.",
+        )
+    if isinstance(subject, MigrationRun) and (refusal := _refusal_by_run(user, action, subject)):
+        return Decision(allowed=False, reason=refusal)
+    return Decision(allowed=True, reason=f"You hold the role {_either(held)}{_where(subject)}.")
+
+
+def roles(user: User, subject: Model | None = None) -> list[Role]:
+    """Return the roles this person holds for this object, sorted."""
+    return sorted({Role(grant.role) for grant in _covering(subject).filter(user=user)})
+
+
+def eligible(action: Action, subject: Model) -> list[User]:
+    """Return the people who may do this to this object now, by name: whom a refused person can ask."""
+    holders = User.objects.filter(
+        is_active=True, grants__in=_covering(subject).filter(role__in=ROLES[action])
+    ).distinct()
+    return [user for user in holders.order_by("username") if may(user, action, subject)]
+
+
+def _covering(subject: Model | None) -> QuerySet[Grant]:
+    """Return the grants that reach this object: those for everything, its application, or its environment."""
+    application, environment = _place(subject)
+    reach = Q(application=None)
+    if application is not None:
+        reach |= Q(application=application, environment=None)
+    if environment is not None:
+        reach |= Q(environment=environment)
+    return Grant.objects.filter(reach)
+
+
+def _place(subject: Model | None) -> tuple[Application | None, Environment | None]:
+    match subject:
+        case None:
+            return None, None
+        case Application():
+            return subject, None
+        case Environment():
+            return subject.application, subject
+        case Database() | MigrationRun():
+            return subject.environment.application, subject.environment
+        case Job():
+            return _place(subject.run)
+        case Step():
+            return _place(subject.job)
+    raise TypeError(f"authority knows no place for {type(subject).__name__}")
+
+
+def _refusal_by_run(user: User, action: Action, run: MigrationRun) -> str:
+    """Return why this run in particular is closed to this person, or ""."""
+    if action is Action.DECIDE:
+        if run.state != RunState.AWAITING:
+            return f"Run {run} is {RunState(run.state).label.lower()}: there is nothing left to decide."
+        if run.requested_by_id == user.pk:
+            return f"You requested run {run}. Somebody else decides about it."
+        if run.authors.filter(user=user).exists():
+            return f"You wrote part of what run {run} would execute. Somebody else decides about it."
+    if action in {Action.CANCEL, Action.RESOLVE} and run.state not in RUN_ACTIVE:
+        return f"Run {run} is {RunState(run.state).label.lower()}: it is over."
+    if action is Action.RESOLVE and run.state != RunState.NEEDS_ATTENTION:
+        return f"Run {run} is {RunState(run.state).label.lower()}: it goes on by itself."
+    return ""
+
+
+def _either(names: list[Role] | frozenset[Role]) -> str:
+    return " or ".join(sorted(role.label for role in names))
+
+
+def _where(subject: Model | None) -> str:
+    application, environment = _place(subject)
+    if application is None:
+        return " for the whole installation"
+    return f" for {environment or application.name}"

@@ -1,0 +1,36 @@
+"""Facts and constraints. A rule that can be a constraint is one; `deployments/migrations/` holds the triggers."""
+
+from deployments.models.application import Application, Contact, Database, Environment
+from deployments.models.approval import Approval
+from deployments.models.audit import AuditEvent
+from deployments.models.clockwork import ControlPlane, PeriodicTask, WorkerBeat
+from deployments.models.grant import Grant, User
+from deployments.models.migration import Migration, Release, ReleaseMigration, Script
+from deployments.models.observation import Observation
+from deployments.models.policy import Policy
+from deployments.models.run import Job, MigrationRun, RunAuthor, Step, StepLog
+
+__all__ = [
+    "Application",
+    "Approval",
+    "AuditEvent",
+    "Contact",
+    "ControlPlane",
+    "Database",
+    "Environment",
+    "Grant",
+    "Job",
+    "Migration",
+    "MigrationRun",
+    "Observation",
+    "PeriodicTask",
+    "Policy",
+    "Release",
+    "ReleaseMigration",
+    "RunAuthor",
+    "Script",
+    "Step",
+    "StepLog",
+    "User",
+    "WorkerBeat",
+]

@@ -1,0 +1,26 @@
+"""What a worker read from a target at a moment."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from deployments.models.application import Database
+
+
+class Observation(models.Model):
+    """Identity, layout history, schema fingerprint and sizes of one target. Append-only: a trigger refuses changes."""
+
+    database = models.ForeignKey(Database, models.PROTECT, related_name="observations")
+    observed_at = models.DateTimeField(db_default=Now(), editable=False)
+    system_identifier = models.CharField(max_length=20)
+    database_name = models.CharField(max_length=63)
+    server_version = models.PositiveIntegerField()  # as server_version_num: 180006 is 18.6
+    history = models.JSONField()  # applied migrations in order: [{"name": …, "checksum": …}]
+    history_hash = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 over the schema, without locktender's own
+    sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
+
+    class Meta:
+        indexes = [models.Index(name="observation_latest", fields=["database", "-id"])]  # plan asks for the newest
+
+    def __str__(self) -> str:
+        return f"{self.database} at {self.observed_at}"

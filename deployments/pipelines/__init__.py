@@ -1,0 +1,1 @@
+"""What a job does: steps, their order, and the executor that walks them."""

@@ -1,0 +1,1 @@
+"""Everything screens and commands read."""

@@ -1,0 +1,208 @@
+"""The only writer of a state. Every move is a compare-and-set with its audit event in the same transaction.
+
+The run is locked first, always: two transactions that touch one run queue there, and never deadlock further down.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from deployments.actors import Actor
+from deployments.errors import DeploymentError
+from deployments.models import Job, MigrationRun, Step
+from deployments.services.audit import record
+from deployments.states import (
+    JOB_FINAL,
+    JOB_MOVES,
+    RUN_FINAL,
+    RUN_MOVES,
+    STEP_FINAL,
+    STEP_MOVES,
+    JobState,
+    Moves,
+    RunState,
+    StepState,
+    state_of_run,
+)
+
+
+class IllegalTransition(DeploymentError):
+    """The table of moves has no such move."""
+
+    code = "illegal-transition"
+
+    def __init__(self, *, subject: str, before: str, after: str) -> None:
+        super().__init__(
+            f"{subject} cannot go from {before} to {after}. Nothing was changed. Reload it to see what is possible now."
+        )
+
+
+class Stale(DeploymentError):
+    """Someone else moved or took over the object after it was loaded."""
+
+    code = "stale"
+
+    def __init__(self, *, subject: str, expected: str) -> None:
+        super().__init__(f"{subject} is no longer {expected}. Nothing was changed. Reload it, then decide again.")
+
+
+class DatabaseBusy(DeploymentError):
+    """Another run holds the slot of the database."""
+
+    code = "database-busy"
+
+    def __init__(self, *, database: str) -> None:
+        super().__init__(
+            f"Another run is writing to {database}. Nothing was changed. "
+            "This run stays queued and goes on when the other one is over; its page links to it."
+        )
+
+
+def locked_run(run_id: int) -> MigrationRun:
+    """Return the run, locked until the end of the transaction. Every service that writes about a run begins here."""
+    return MigrationRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+
+
+def move_run(run: MigrationRun, to: RunState, *, actor: Actor, reason: str = "") -> None:
+    """Move a run and record who and why, or change nothing and raise.
+
+    Raises IllegalTransition if the table forbids the move, Stale if the run moved since it was loaded.
+    """
+    _require(RUN_MOVES, str(run), run.state, to)
+    with transaction.atomic():
+        held = MigrationRun.objects.filter(pk=run.pk, state=run.state)
+        if held.update(state=to, revision=F("revision") + 1, finished_at=_ended(to, RUN_FINAL)) != 1:
+            raise Stale(subject=f"Run {run}", expected=RunState(run.state).label.lower())
+        record(actor, "run.moved", run, before=run.state, after=to, reason=reason)
+    run.refresh_from_db()
+
+
+def claim_job(job_id: int, *, executor: str, lease: timedelta, actor: Actor) -> Job | None:
+    """Take a queued job, or one whose executor fell silent, under a new fence; None if it is not to be had.
+
+    A job is to be had when the jobs before it succeeded. After a restart of the control database nobody takes over for
+    one lease, because the executors could not renew theirs meanwhile. Raises DatabaseBusy if another run writes there.
+    """
+    with transaction.atomic():
+        job = Job.objects.select_related("run", "database").get(pk=job_id)
+        locked_run(job.run_id)
+        job.refresh_from_db(fields=["state", "fence"])
+        try:
+            with transaction.atomic():
+                claimed = _take(job, executor=executor, lease=lease)
+        except IntegrityError as refused:
+            if _constraint(refused) != "job_one_writer_per_database":
+                raise
+            raise DatabaseBusy(database=str(job.database)) from refused
+        if not claimed:
+            return None
+        before = {"state": job.state, "fence": job.fence}
+        job.refresh_from_db()
+        record(
+            actor,
+            "job.claimed",
+            job,
+            before=before,
+            after={"state": job.state, "fence": job.fence, "by": executor},
+        )
+        settle_run(job.run_id, actor=actor)
+        job.run.refresh_from_db()
+    return job
+
+
+def _take(job: Job, *, executor: str, lease: timedelta) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE deployments_job job
+            SET state = 'running', fence = nextval('deployments_fence'), executor = %(executor)s,
+                claims = claims + 1, heartbeat_at = clock_timestamp(),
+                lease_until = clock_timestamp() + %(lease)s::interval,
+                started_at = coalesce(started_at, clock_timestamp())
+            FROM deployments_migrationrun run
+            WHERE job.id = %(job)s AND run.id = job.run_id
+              AND (
+                (job.state = 'queued' AND run.state IN ('queued', 'running'))
+                OR (job.state = 'running' AND job.lease_until < clock_timestamp()
+                    AND pg_postmaster_start_time() < clock_timestamp() - %(lease)s::interval)
+              )
+              AND NOT EXISTS (SELECT FROM deployments_job earlier WHERE earlier.run_id = job.run_id
+                              AND earlier.position < job.position AND earlier.state <> 'succeeded')
+            """,
+            {"executor": executor, "lease": str(lease.total_seconds()) + " seconds", "job": job.pk},
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def move_job(job: Job, to: JobState, *, actor: Actor, reason: str = "", **facts: Any) -> None:
+    """Move a job, with columns that tell how it ended, and let its run follow; or change nothing and raise.
+
+    Raises IllegalTransition if the table forbids the move, Stale if the job moved or changed hands since it was loaded.
+    """
+    _require(JOB_MOVES, str(job), job.state, to)
+    with transaction.atomic():
+        locked_run(job.run_id)
+        held = Job.objects.filter(pk=job.pk, state=job.state, fence=job.fence)
+        if held.update(state=to, finished_at=_ended(to, JOB_FINAL), **facts) != 1:
+            raise Stale(subject=f"Job {job}", expected=f"{JobState(job.state).label.lower()} here")
+        record(actor, "job.moved", job, before=job.state, after=to, reason=reason)
+        if to in JOB_FINAL and to != JobState.SUCCEEDED:
+            _cancel_the_rest(job, actor=actor)
+        settle_run(job.run_id, actor=actor)
+    job.refresh_from_db()
+
+
+def _cancel_the_rest(job: Job, *, actor: Actor) -> None:
+    """Cancel the jobs after one that did not succeed: they were not reached."""
+    for later in Job.objects.filter(run=job.run_id, position__gt=job.position, state=JobState.QUEUED):
+        Job.objects.filter(pk=later.pk).update(state=JobState.CANCELLED, finished_at=Now())
+        record(actor, "job.moved", later, before=later.state, after=JobState.CANCELLED, reason="not reached")
+
+
+def settle_run(run_id: int, *, actor: Actor) -> None:
+    """Bring a started run to the state its jobs say. Called inside the transaction that moved one of them."""
+    run = locked_run(run_id)
+    jobs = list(Job.objects.filter(run=run))
+    state = state_of_run(job.state for job in jobs)
+    if state == RunState.CANCELLED and any(job.plan_moved for job in jobs):
+        state = RunState.SUPERSEDED
+    if state != run.state:
+        move_run(run, state, actor=actor)
+    else:
+        MigrationRun.objects.filter(pk=run.pk).update(revision=F("revision") + 1)
+
+
+def move_step(step: Step, to: StepState, *, fence: int, actor: Actor, **facts: Any) -> None:
+    """Move a step, for the executor that holds the fence of its job; or change nothing and raise.
+
+    Raises IllegalTransition if the table forbids the move, Stale if the step moved or the job changed hands.
+    """
+    _require(STEP_MOVES, str(step), step.state, to)
+    started = {"started_at": Now()} if to == StepState.RUNNING else {}
+    with transaction.atomic():
+        locked_run(step.job.run_id)  # a takeover waits for this write, or this write sees the takeover
+        if not Job.objects.filter(pk=step.job_id, state=JobState.RUNNING, fence=fence).exists():
+            raise Stale(subject=f"Job {step.job}", expected="held by this executor")
+        held = Step.objects.filter(pk=step.pk, state=step.state)
+        if held.update(state=to, fence=fence, finished_at=_ended(to, STEP_FINAL), **started, **facts) != 1:
+            raise Stale(subject=f"Step {step}", expected=StepState(step.state).label.lower())
+        record(actor, "step.moved", step, before=step.state, after=to)
+        MigrationRun.objects.filter(pk=step.job.run_id).update(revision=F("revision") + 1)
+    step.refresh_from_db()
+
+
+def _require(moves: Moves, subject: str, before: str, after: str) -> None:
+    if after not in moves.get(before, frozenset()):
+        raise IllegalTransition(subject=subject, before=before, after=after)
+
+
+def _ended(state: str, final: frozenset[str]) -> Now | None:
+    return Now() if state in final else None
+
+
+def _constraint(error: IntegrityError) -> str | None:
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return None if diagnostics is None else diagnostics.constraint_name

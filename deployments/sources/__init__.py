@@ -1,0 +1,1 @@
+"""Where migration files come from."""
