@@ -1,0 +1,60 @@
+"""The servers of a test run: one PostgreSQL and one Redis, started once, shared by all workers of pytest-xdist.
+
+A plug-in and not a conftest, because Django's settings are read before conftests are.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from controlplane.embedded import AlreadyStarted, LocalServers
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMORY = Path("/dev/shm")  # noqa: S108 # a database is cloned here in 20 ms; on a disk it takes up to 160
+ROOM_BYTES = 4 * 2**30
+SUPERUSER_URL = "LOCKTENDER_TEST_SUPERUSER_URL"
+SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+started = ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Start the servers in the first process; the workers inherit where they are."""
+    if SUPERUSER_URL in os.environ:
+        return
+    remove_leftovers()
+    folder = place() / str(os.getpid())
+    started.callback(shutil.rmtree, folder)
+    servers = started.enter_context(LocalServers(folder, given={}, settings=SETTINGS, durable=False))
+    os.environ |= servers.environment() | {
+        "SECRET_KEY": "of-tests-only",
+        SUPERUSER_URL: servers.postgres.superuser_url(),
+    }
+    subprocess.run([sys.executable, ROOT / "manage.py", "migrate", "--verbosity=0"], check=True)
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process started."""
+    started.close()
+
+
+def place() -> Path:
+    """Return where test servers keep their data: in memory if there is room."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        return MEMORY / f"locktender-test-{os.getuid()}"
+    return ROOT / "var" / "test"
+
+
+def remove_leftovers() -> None:
+    """Stop and remove the servers of test runs that were killed. Those of a live one are locked, and left alone."""
+    for folder in place().glob("*"):
+        with suppress(AlreadyStarted):
+            with LocalServers(folder, given={}, durable=False):
+                pass
+            shutil.rmtree(folder)
