@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from django.db.models import Model, Q, QuerySet
 
+from deployments.actors import Actor
+from deployments.errors import DeploymentError
 from deployments.models import Application, Database, Environment, Grant, Job, MigrationRun, Step, User
 from deployments.models.grant import Role
 from deployments.states import RUN_ACTIVE, RunState
@@ -69,6 +71,24 @@ def may(user: User, action: Action, subject: Model | None = None) -> Decision:
     if isinstance(subject, MigrationRun) and (refusal := _refusal_by_run(user, action, subject)):
         return Decision(allowed=False, reason=refusal)
     return Decision(allowed=True, reason=f"You hold the role {_either(held)}{_where(subject)}.")
+
+
+class NotAllowed(DeploymentError):
+    """The person may not do this; the reason says which role may, or why nobody can."""
+
+    code = "not-allowed"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"{reason} Nothing was changed.")
+
+
+def require(actor: Actor, action: Action, subject: Model | None = None) -> User:
+    """Return the person who acts, if they may. Raises NotAllowed."""
+    if actor.user is None:
+        raise NotAllowed(reason=f"Only a person may {action.value}.")
+    if not (decision := may(actor.user, action, subject)):
+        raise NotAllowed(reason=decision.reason)
+    return actor.user
 
 
 def roles(user: User, subject: Model | None = None) -> list[Role]:

@@ -16,7 +16,9 @@ class Observation(models.Model):
     server_version = models.PositiveIntegerField()  # as server_version_num: 180006 is 18.6
     history = models.JSONField()  # applied migrations in order: [{"name": …, "checksum": …}]
     history_hash = models.CharField(max_length=64)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 over the schema, without locktender's own
+    schema = models.JSONField()  # schema object -> SHA-256 of its record, without locktender's own
+    fingerprint = models.CharField(max_length=64)  # SHA-256 over `schema`
+    connections = models.PositiveIntegerField()  # max_connections of the server
     sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
 
     class Meta:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
 from deployments.models import Job, MigrationRun, Step
+from deployments.services.announce import announce_job
 from deployments.services.audit import record
 from deployments.states import (
     JOB_FINAL,
@@ -152,6 +153,7 @@ def move_job(job: Job, to: JobState, *, actor: Actor, reason: str = "", **facts:
         if to in JOB_FINAL and to != JobState.SUCCEEDED:
             _cancel_the_rest(job, actor=actor)
         settle_run(job.run_id, actor=actor)
+        announce_job(job.pk)  # what waited for this job may be due now
     job.refresh_from_db()
 
 

@@ -1,0 +1,104 @@
+"""What a plan needs, and what of it is unmet. `unmet` is the only answer to "why does it wait?"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks.errors import CheckError
+from checks.risk import Risk
+
+APPROVALS = {
+    # The customer's policy: a safe change is a standard change, a high-risk one takes two pairs of eyes of two kinds.
+    Risk.SAFE: (),
+    Risk.CONTROLLED: ("dba",),
+    Risk.HIGH: ("dba", "architect"),
+}
+NOT_ASKED = ("rehearsal", "soak time in staging", "low-traffic window", "verified backup")
+"""What a later capability will ask for. Until then a page says "not asked by this policy", never "passed"."""
+
+
+class PolicyUnreadable(CheckError):
+    """The rules of a policy are not of the form that is known."""
+
+    code = "policy-unreadable"
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(
+            f"The policy cannot be read: {problem}. No run can be judged by it, so none starts. "
+            "Correct it and save it as a new version."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What one plan needs before it may start. It is part of the plan's digest."""
+
+    approvals: tuple[str, ...]  # one role per approval; a person counts for one
+    staging_first: bool
+    rollback: bool  # every migration has a rollback script
+    concurrently_alone: bool  # statements that refuse a transaction stand in files of their own
+
+    def as_plan(self) -> dict[str, Any]:
+        """Return the requirements as the values that are digested."""
+        return {
+            "approvals": list(self.approvals),
+            "staging_first": self.staging_first,
+            "rollback": self.rollback,
+            "concurrently_alone": self.concurrently_alone,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One approval as it stands: who, and as what."""
+
+    person: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """One thing a run still waits for: the rule's name, and a sentence for the page."""
+
+    rule: str
+    text: str
+
+
+def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk) -> Requirements:
+    """Return what a plan of this class needs in an environment with these rules.
+
+    `rules` may set "approvals" per class and "staging_first"; what it does not name follows the defaults, which ask
+    nothing of an environment that is not protected. Raises PolicyUnreadable.
+    """
+    approvals = rules.get("approvals", {})
+    if not isinstance(approvals, Mapping) or not set(approvals) <= {one.value for one in Risk}:
+        raise PolicyUnreadable(problem='"approvals" must name classes')
+    asked = approvals.get(risk.value, APPROVALS[risk] if protected else ())
+    if not isinstance(asked, list | tuple) or not set(asked) <= {"dba", "architect"}:
+        raise PolicyUnreadable(problem='only "dba" and "architect" approve')
+    staging_first = rules.get("staging_first", protected)
+    if not isinstance(staging_first, bool):
+        raise PolicyUnreadable(problem='"staging_first" must be true or false')
+    return Requirements(
+        approvals=tuple(asked), staging_first=staging_first, rollback=protected, concurrently_alone=protected
+    )
+
+
+def unmet(needs: Requirements, *, given: Iterable[Given], missing_in_staging: Iterable[str]) -> tuple[Unmet, ...]:
+    """Return what a run still needs, in the order a person would see to it; empty when it may start.
+
+    `missing_in_staging` names the migrations of the plan that an earlier environment does not have yet.
+    """
+    waits = []
+    if needs.staging_first and (absent := sorted(missing_in_staging)):
+        waits.append(Unmet("staging-first", f"Not yet in every earlier environment: {', '.join(absent)}."))
+    wanted = Counter(needs.approvals)
+    wanted.subtract(Counter(one.role for one in given))
+    for role, count in sorted(wanted.items()):
+        if count > 0:
+            name = {"dba": "DBA", "architect": "architect"}[role]
+            waits.append(Unmet(f"approval-{role}", f"Waits for approval by {count} {name}."))
+    return tuple(waits)

@@ -1,0 +1,151 @@
+"""LISTEN and sweep: the only clock, and the only sender of Celery messages. Any number may run."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from random import uniform
+
+import structlog
+from celery import current_app
+from celery.exceptions import CeleryError
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from kombu.exceptions import KombuError
+
+from deployments.models import Database, Job, PeriodicTask, WorkerBeat
+from deployments.pipelines.launch import launch
+from deployments.services.announce import JOB_CHANNEL
+
+log = structlog.get_logger()
+
+BROKER_ERRORS = (CeleryError, KombuError, OSError)
+BROKER_PAUSE_SECONDS = 15.0  # after a failed message the broker is left alone for so long
+BEAT_GRACE = timedelta(seconds=15)  # a queue without a worker's beat for so long has no worker
+JITTER = 0.2
+
+DUE = """
+UPDATE deployments_job job SET sent_at = clock_timestamp()
+WHERE job.id IN (
+    SELECT due.id FROM deployments_job due JOIN deployments_migrationrun run ON run.id = due.run_id
+    WHERE (due.sent_at IS NULL OR due.sent_at < clock_timestamp() - %(resend)s::interval
+           OR due.lease_until > due.sent_at)
+      AND (
+        (due.state = 'queued' AND run.state IN ('queued', 'running')
+         AND NOT EXISTS (SELECT FROM deployments_job earlier WHERE earlier.run_id = due.run_id
+                         AND earlier.position < due.position AND earlier.state <> 'succeeded')
+         AND NOT EXISTS (SELECT FROM deployments_job writer WHERE writer.database_id = due.database_id
+                         AND writer.writes AND writer.state IN ('running', 'needs_attention')))
+        OR (due.state = 'running' AND due.lease_until < clock_timestamp())
+      )
+    ORDER BY due.id FOR UPDATE OF due SKIP LOCKED
+)
+RETURNING job.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """A task that comes again. `next_due_at` is moved by compare-and-set: whoever moves it does it."""
+
+    name: str
+    every: timedelta
+    do: Callable[["Dispatcher"], None]
+
+
+class Dispatcher:
+    """Finds jobs that may be due and has them driven: by a worker if there is one, else by itself."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is looked at yet."""
+        timings = settings.CONFIGURATION
+        self._sweep_seconds = timings.sweep.total_seconds()
+        self._resend = timings.resend
+        self._slots = timings.executor_slots
+        self._own: list[subprocess.Popen[bytes]] = []
+        self._broker_rests_until = 0.0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Leave `run` after the sweep under way. Executors go on."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """Listen and sweep until stopped, through outages of the control database."""
+        while not self._stopped:
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"LISTEN {JOB_CHANNEL}")
+                while not self._stopped:
+                    self.sweep()
+                    self._sleep()
+            except (DatabaseError, InterfaceError) as away:
+                log.warning("control database away", reason=type(away).__name__)
+                connection.close()
+                time.sleep(min(1.0, self._sweep_seconds))
+
+    def sweep(self) -> None:
+        """Have everything driven that is due now, and do the periodic tasks whose time has come."""
+        self._own = [process for process in self._own if process.poll() is None]
+        with connection.cursor() as cursor:
+            cursor.execute(DUE, {"resend": f"{self._resend.total_seconds()} seconds"})
+            due = [row[0] for row in cursor.fetchall()]
+        for job_id in due:
+            self._drive(job_id)
+        for periodic in PERIODIC:
+            if self._is_mine(periodic):
+                periodic.do(self)
+
+    def send(self, task: str, number: int) -> bool:
+        """Send a task with one id to its queue; False if the broker does not take it now."""
+        if time.monotonic() < self._broker_rests_until:
+            return False
+        try:
+            current_app.send_task(task, args=[number], expires=self._resend.total_seconds(), retry=False)
+        except BROKER_ERRORS as refused:
+            log.warning("broker away", reason=type(refused).__name__)
+            self._broker_rests_until = time.monotonic() + BROKER_PAUSE_SECONDS
+            return False
+        return True
+
+    def _drive(self, job_id: int) -> None:
+        if self._has_worker() and self.send("deployments.drive_job", job_id):
+            return
+        if len(self._own) < self._slots:
+            log.info("driving without a worker", job=job_id)
+            self._own.append(launch(job_id))
+        else:
+            Job.objects.filter(pk=job_id).update(sent_at=None)  # for the next sweep, or another dispatcher
+
+    def _has_worker(self) -> bool:
+        queue = settings.CELERY_TASK_DEFAULT_QUEUE
+        return WorkerBeat.objects.filter(queue=queue, beat_at__gt=Now() - BEAT_GRACE).exists()
+
+    def _is_mine(self, periodic: Periodic) -> bool:
+        """Move the due time of a task, if it has come and nobody else was quicker."""
+        _, created = PeriodicTask.objects.get_or_create(
+            name=periodic.name, defaults={"next_due_at": Now() + periodic.every}
+        )
+        due = PeriodicTask.objects.filter(name=periodic.name, next_due_at__lte=Now())
+        return not created and due.update(next_due_at=Now() + periodic.every) == 1
+
+    def _sleep(self) -> None:
+        """Sleep until the next sweep, or until somebody says that a job may be due."""
+        jitter = uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 # so that dispatchers do not march in step
+        until = time.monotonic() + self._sweep_seconds * jitter
+        while not self._stopped and (left := until - time.monotonic()) > 0:
+            for _ in connection.connection.notifies(timeout=min(left, 0.5), stop_after=1):
+                return
+
+
+def observe_all(dispatcher: Dispatcher) -> None:
+    """Have every target read that no job is writing to, so that a plan finds a recent observation."""
+    busy = Q(jobs__writes=True, jobs__state__in=["running", "needs_attention"])
+    for number in Database.objects.exclude(busy).values_list("pk", flat=True):
+        dispatcher.send("deployments.observe_database", number)
+
+
+PERIODIC = (Periodic("observe-databases", every=timedelta(minutes=5), do=observe_all),)

@@ -1,0 +1,24 @@
+"""Cancel a run."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from deployments.management.base import Command as Base
+from deployments.services.decide import request_cancel
+
+
+class Command(Base):
+    """Cancel a run."""
+
+    help = "Asks a run to stop."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the run and who acts."""
+        parser.add_argument("run", type=int)
+        self.add_person(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Do it, and print the state it led to."""
+        run = request_cancel(self.run(options["run"]), actor=self.actor(options))
+        self.stdout.write(f"Run {run} is {run.state}.")

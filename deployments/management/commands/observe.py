@@ -1,0 +1,27 @@
+"""Read one target and keep what was read."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from deployments.management.base import Command as Base
+from deployments.pipelines.observing import observe_database
+
+
+class Command(Base):
+    """Observe a database."""
+
+    help = "Reads a target and keeps what was read."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take APPLICATION/ENVIRONMENT/DATABASE."""
+        parser.add_argument("database")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Print what was found."""
+        seen = observe_database(self.database(options["database"]), actor=self.actor(options))
+        version = f"{seen.server_version // 10000}.{seen.server_version % 10000}"
+        self.stdout.write(
+            f"{seen.database}: PostgreSQL {version}, {len(seen.history)} migrations applied, "
+            f"schema {seen.fingerprint[:12]} of {len(seen.schema)} objects."
+        )

@@ -1,0 +1,24 @@
+"""Start a run."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from deployments.management.base import Command as Base
+from deployments.services.decide import start
+
+
+class Command(Base):
+    """Start a run."""
+
+    help = "Queues a run whose needs are all met."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the run and who acts."""
+        parser.add_argument("run", type=int)
+        self.add_person(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Do it, and print the state it led to."""
+        run = start(self.run(options["run"]), actor=self.actor(options))
+        self.stdout.write(f"Run {run} is {run.state}.")

@@ -1,0 +1,83 @@
+"""What a step is: repeatable, bounded in time, returns evidence, and can tell after a crash whether it is done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from deployments.errors import DeploymentError
+from deployments.models import Job
+from deployments.pipelines.control import Control
+from deployments.postgres.connect import Holder, Target
+from deployments.postgres.history import LayoutHistory
+from deployments.postgres.script import Limits
+
+
+class PlanMoved(DeploymentError):
+    """The target is no longer in the state the plan was made for."""
+
+    code = "plan-moved"
+
+    def __init__(self, *, target: str, what: str) -> None:
+        super().__init__(
+            f"{target} is not as it was planned for: {what}. Nothing was run there. "
+            "The run is superseded; its successor has a plan for what is there now."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How a step ended well: one sentence, and the values that prove it."""
+
+    summary: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class StepContext:
+    """What a step may use. Steps act on `target`, so that pipelines can point them elsewhere."""
+
+    job: Job
+    plan: dict[str, Any]
+    target: Target
+    holder: Holder
+    control: Control
+    control_plane_id: UUID
+    history: LayoutHistory
+    limits: Limits
+    guard_interval: timedelta
+    log: Callable[[str], None]
+    progress: Callable[[dict[str, Any]], None]
+    applied: Callable[[int], None]
+
+    @property
+    def planned_database(self) -> dict[str, Any]:
+        """What the plan says about this job's database."""
+        return next(entry for entry in self.plan["databases"] if entry["id"] == self.job.database_id)
+
+
+class Step(Protocol):
+    """One stage of a pipeline."""
+
+    @property
+    def name(self) -> str:
+        """What pages call it."""
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long it may take."""
+
+    def run(self, ctx: StepContext) -> StepResult:
+        """Do it, again if need be. Raises a DeploymentError when it cannot be done."""
+
+    def settled(self, ctx: StepContext) -> StepResult | None:
+        """After a crash: the result if it is provably done, None if it can be run again. Raises InDoubt otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The steps of one kind of run, in order."""
+
+    name: str
+    steps: tuple[Step, ...]

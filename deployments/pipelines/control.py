@@ -1,0 +1,107 @@
+"""The executor's link to the control database: its sign of life, and what a person asks of it meanwhile."""
+
+import threading
+import time
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from deployments.errors import DeploymentError
+from deployments.models import Job
+from deployments.postgres.errors import CancelledOnRequest
+from deployments.services.announce import CANCEL_CHANNEL
+from deployments.services.lease import beat
+
+
+class LeaseLost(DeploymentError):
+    """Another executor holds the job, or this one cannot tell that it still does."""
+
+    code = "lease-lost"
+
+    def __init__(self, *, job: str, why: str) -> None:
+        super().__init__(
+            f"This executor no longer holds {job}: {why}. It started nothing more. "
+            "Nothing is to be done: an executor that can reach the control database goes on."
+        )
+
+
+class Control:
+    """Renews the lease in a thread of its own, and answers whether anything new may be started. A `Stop`."""
+
+    def __init__(self, job: Job, *, lease: timedelta, heartbeat: timedelta, silence: timedelta) -> None:
+        """Prepare; the thread starts with the block."""
+        self._job = job
+        self._fence = job.fence or 0
+        self._lease = lease
+        self._heartbeat = heartbeat.total_seconds()
+        self._silence = silence.total_seconds()
+        self._last_beat = time.monotonic()
+        self._cancel = threading.Event()
+        self._lost = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._beat_until_closed, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to give signs of life."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Stop, within one heartbeat."""
+        self._closing.set()
+        self._thread.join()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether a person asked to stop."""
+        return self._cancel.is_set()
+
+    def require_may_start(self) -> None:
+        """Raise LeaseLost or CancelledOnRequest if nothing new may be started."""
+        if self._lost.is_set():
+            raise LeaseLost(job=str(self._job), why="another executor has taken it over")
+        silent = time.monotonic() - self._last_beat
+        if silent > self._silence:
+            raise LeaseLost(job=str(self._job), why=f"the control database has not answered for {silent:.0f} s")
+        if self._cancel.is_set():
+            raise CancelledOnRequest(migration=str(self._job))
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until a person asks to stop."""
+        self._cancel.wait(seconds)
+
+    def _beat_until_closed(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._listen_and_beat()
+            except (DatabaseError, InterfaceError):
+                connection.close()
+                self._closing.wait(min(1.0, self._heartbeat))
+        connection.close()
+
+    def _listen_and_beat(self) -> None:
+        """Beat, then sleep for a heartbeat; a cancel request on the channel ends the sleep."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CANCEL_CHANNEL}")
+        while not self._closing.is_set():
+            answer = beat(self._job.pk, fence=self._fence, lease=self._lease)
+            if not answer.held:
+                self._lost.set()
+                self._closing.wait()
+                return
+            self._last_beat = time.monotonic()
+            if answer.cancel_requested:
+                self._cancel.set()
+            self._sleep()
+
+    def _sleep(self) -> None:
+        """Look for notifications in short turns, so that closing does not wait for a whole heartbeat."""
+        until = time.monotonic() + self._heartbeat
+        while not self._closing.is_set() and (left := until - time.monotonic()) > 0:
+            for told in connection.connection.notifies(timeout=min(left, 0.25)):
+                if told.payload == str(self._job.run_id):
+                    return

@@ -1,0 +1,199 @@
+"""Walking one job through its pipeline: claim, take over, step by step, and say how it ended."""
+
+import os
+import socket
+
+import structlog
+from django.conf import settings
+
+from deployments.actors import EXECUTOR
+from deployments.crash import crash_point
+from deployments.errors import DeploymentError
+from deployments.models import ControlPlane, Job, MigrationRun, Step
+from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
+from deployments.pipelines.contract import Step as Stage
+from deployments.pipelines.control import Control, LeaseLost
+from deployments.pipelines.definitions import PIPELINES
+from deployments.pipelines.observing import observe_database, target_of
+from deployments.pipelines.record import persist, record_job, record_step
+from deployments.pipelines.takeover import take_over
+from deployments.postgres.connect import LINK_ERRORS, Holder, session
+from deployments.postgres.errors import CancelledOnRequest, FenceLost, InDoubt
+from deployments.postgres.history import HISTORIES
+from deployments.postgres.ledger import entries_of_job
+from deployments.postgres.script import Limits
+from deployments.services.plan import request_successor
+from deployments.services.progress import write_applied, write_line, write_progress
+from deployments.services.transition import DatabaseBusy, Stale, claim_job
+from deployments.states import JobState, StepState
+
+log = structlog.get_logger()
+
+HANDED_ON = (LeaseLost, FenceLost, Stale)
+"""Another executor has the job: this one writes nothing more about it."""
+
+UNEXPECTED = "unexpected-error"
+
+
+def execute(job_id: int) -> bool:
+    """Claim a job and walk it to its end; False if it was not to be had. Safe to call any number of times."""
+    timings = settings.CONFIGURATION
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    try:
+        job = claim_job(job_id, executor=name, lease=timings.lease, actor=EXECUTOR)
+    except DatabaseBusy as busy:
+        log.info("job waits", job=job_id, reason=str(busy))
+        return False
+    if job is None:
+        return False
+    crash_point("claimed")
+    with Control(job, lease=timings.lease, heartbeat=timings.heartbeat, silence=timings.silence) as control:
+        try:
+            walk(job, control)
+        except HANDED_ON as lost:
+            log.warning("job handed on", job=job_id, fence=job.fence, reason=str(lost))
+    return True
+
+
+def walk(job: Job, control: Control) -> None:
+    """Walk a claimed job and record how it ended. Raises one of HANDED_ON if it is no longer ours to record."""
+    ctx = context(job, control)
+    try:
+        ended = take_over(ctx)
+        if ended:
+            log.info("earlier sessions ended", job=job.pk, count=ended)
+        for position, stage in enumerate(PIPELINES[job.run.kind].steps, start=1):
+            walk_step(ctx, stage, position)
+        crash_point("all-steps-done")
+    except HANDED_ON:
+        raise
+    except PlanMoved as moved:
+        _end(ctx, JobState.CANCELLED, moved, plan_moved=True)
+        _succeed_with_new_plan(job)
+    except CancelledOnRequest as cancelled:
+        _end(ctx, JobState.CANCELLED, cancelled)
+    except InDoubt as doubt:
+        _end(ctx, JobState.NEEDS_ATTENTION, doubt)
+    except DeploymentError as refusal:
+        _end(ctx, JobState.FAILED, refusal)
+    except Exception as unexpected:
+        # Nobody foresaw it, so nobody can say what the database did: a person looks. Its text may hold a secret.
+        log.exception("unexpected error", job=job.pk)
+        _end(ctx, JobState.NEEDS_ATTENTION, unexpected)
+    else:
+        record_job(job, JobState.SUCCEEDED)
+
+
+def context(job: Job, control: Control) -> StepContext:
+    """Return what the steps of this job may use."""
+    timings = settings.CONFIGURATION
+    fence = job.fence or 0
+
+    def applied(count: int) -> None:
+        persist(lambda: write_applied(job, count, fence=fence), is_written=lambda: True)
+        job.applied = count
+
+    return StepContext(
+        job=job,
+        plan=job.run.plan,
+        target=target_of(job.database),
+        holder=Holder(run=job.run_id, job=job.pk, fence=fence),
+        control=control,
+        control_plane_id=ControlPlane.objects.get().pk,
+        history=HISTORIES[job.run.environment.application.layout],
+        limits=Limits(lock_timeout=timings.lock_timeout, lock_retry_limit=timings.lock_retry_limit),
+        guard_interval=timings.guard_interval,
+        log=lambda line: log.info(line, job=job.pk),
+        progress=lambda _: None,
+        applied=applied,
+    )
+
+
+def walk_step(ctx: StepContext, stage: Stage, position: int) -> None:
+    """Bring one step to its end: skip it if it is done, settle it if a crash left it, else run it."""
+    latest = Step.objects.filter(job=ctx.job, position=position).order_by("-attempt").first()
+    if latest is not None and latest.state in {StepState.SUCCEEDED, StepState.SKIPPED}:
+        return
+    ctx.control.require_may_start()
+    if latest is not None and latest.state == StepState.RUNNING:
+        record_step(latest, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
+    step = _next_attempt(ctx, stage, position, latest)
+    ctx.log = lambda line: persist(lambda: write_line(step, line), is_written=lambda: True)
+    ctx.progress = lambda facts: persist(
+        lambda: write_progress(step, facts, fence=ctx.holder.fence), is_written=lambda: True
+    )
+    record_step(step, StepState.RUNNING, fence=ctx.holder.fence)
+    crash_point("step-started")
+    result = _result(ctx, stage, step, resumed=step.attempt > 1)
+    crash_point("step-done-unrecorded")
+    record_step(step, StepState.SUCCEEDED, fence=ctx.holder.fence, summary=result.summary, evidence=result.evidence)
+
+
+def _next_attempt(ctx: StepContext, stage: Stage, position: int, latest: Step | None) -> Step:
+    if latest is not None and latest.state == StepState.PENDING:
+        return latest
+    attempt = 1 if latest is None else latest.attempt + 1
+    step, _ = Step.objects.get_or_create(job=ctx.job, position=position, attempt=attempt, defaults={"name": stage.name})
+    return step
+
+
+def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> StepResult:
+    """Run or settle a step. A refusal is recorded on the step before it goes on to the job."""
+    try:
+        if resumed and (settled := stage.settled(ctx)) is not None:
+            return settled
+        return stage.run(ctx)
+    except HANDED_ON:
+        raise
+    except (CancelledOnRequest, InDoubt) as stopped:
+        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=str(stopped), error_code=stopped.code)
+        raise
+    except DeploymentError as refusal:
+        record_step(step, StepState.FAILED, fence=ctx.holder.fence, summary=str(refusal), error_code=refusal.code)
+        raise
+    except Exception as unexpected:
+        summary = told(unexpected)
+        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=summary, error_code=UNEXPECTED)
+        raise
+
+
+def told(error: Exception) -> str:
+    """Return what may be shown of an error: our own texts whole, of others the kind alone."""
+    if isinstance(error, DeploymentError):
+        return str(error)
+    return (
+        f"An error that is not foreseen stopped the executor: {type(error).__name__}. What the database did is shown "
+        "by its history. Look at the executor's log, then decide."
+    )
+
+
+def _end(ctx: StepContext, state: JobState, error: Exception, *, plan_moved: bool = False) -> None:
+    job = ctx.job
+    record_job(
+        job,
+        state,
+        reason=told(error),
+        plan_moved=plan_moved,
+        error=told(error),
+        error_code=error.code if isinstance(error, DeploymentError) else UNEXPECTED,
+        applied=_count_applied(ctx),
+    )
+
+
+def _count_applied(ctx: StepContext) -> int:
+    """Return how many migrations this job committed, from the target itself if it can be asked."""
+    try:
+        with session(ctx.target, name=ctx.holder.session_name) as opened:
+            return len(entries_of_job(opened, ctx.job.pk))
+    except (DeploymentError, *LINK_ERRORS):
+        return ctx.job.applied
+
+
+def _succeed_with_new_plan(job: Job) -> None:
+    """Ask for a successor of a run whose world has moved: with the same person and reason, and a plan of its own."""
+    run = MigrationRun.objects.get(pk=job.run_id)
+    try:
+        observe_database(job.database, actor=EXECUTOR)
+        request_successor(run, actor=EXECUTOR)
+    except DeploymentError as refusal:
+        log.info("no successor", run=run.number, reason=str(refusal))

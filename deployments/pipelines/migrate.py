@@ -1,0 +1,128 @@
+"""The step that changes the target: file by file, in the author's order, each committed with its history row."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from deployments.crash import crash_point
+from deployments.models import Script as StoredScript
+from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.world import require_as_planned
+from deployments.postgres.alone import run_alone
+from deployments.postgres.connect import LINK_ERRORS, session
+from deployments.postgres.errors import GuardLost, TargetUnreachable
+from deployments.postgres.guard import Budget, Guard
+from deployments.postgres.ledger import FORWARD, entries_of_job
+from deployments.postgres.script import Script, Sent, prepare
+from deployments.postgres.transactional import Worker, run_file
+
+BROKEN_LINKS = 5  # how often guard or target may break away before the step gives up
+PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Run the scripts of the plan in one direction. A second attempt goes on after what the history shows."""
+
+    direction: str = FORWARD
+    name: str = "migrate"
+    timeout: timedelta = timedelta(hours=6)
+
+    def run(self, ctx: StepContext) -> StepResult:
+        """Return what was applied. Raises why it stopped; what was committed before stays and is counted."""
+        scripts = self.scripts(ctx)
+        started = time.monotonic()
+        bills: dict[str, object] = {}
+        for broken in range(BROKEN_LINKS + 1):
+            try:
+                self._run_rest(ctx, scripts, bills)
+                break
+            except (GuardLost, TargetUnreachable, *LINK_ERRORS) as cut:
+                if broken == BROKEN_LINKS:
+                    raise
+                ctx.log(f"The link to {ctx.target.name} broke ({type(cut).__name__}). Looking at what is there.")
+                ctx.control.wait(PAUSE_SECONDS * 2**broken)
+        took = time.monotonic() - started
+        verb = "applied" if self.direction == FORWARD else "rolled back"
+        return StepResult(
+            summary=f"{len(scripts)} of {len(scripts)} {verb} in {took:.1f} s.",
+            evidence={
+                "migrations": [one.entry.migration for one in scripts],
+                "seconds": round(took, 3),
+                "waits": bills,
+            },
+        )
+
+    def settled(self, ctx: StepContext) -> StepResult | None:
+        """Done exactly if the target's history has every migration of the plan from this job."""
+        wanted = [(one.entry.migration, self.direction) for one in self.scripts(ctx)]
+        with session(ctx.target, name=ctx.holder.session_name) as opened:
+            committed = entries_of_job(opened, ctx.job.pk)
+        ctx.applied(len(committed))
+        if committed != wanted:
+            return None
+        return StepResult(
+            summary=f"{len(wanted)} of {len(wanted)} were committed by an earlier executor.",
+            evidence={"migrations": [name for name, _ in wanted], "settled_from": "locktender.history"},
+        )
+
+    def scripts(self, ctx: StepContext) -> list[Script]:
+        """Return the scripts of the plan from the stored bytes, which are addressed by their hash."""
+        part = "forward" if self.direction == FORWARD else "rollback"
+        return [
+            prepare(
+                StoredScript.objects.get(pk=entry[part]).text(),
+                migration=entry["name"],
+                direction=self.direction,
+                checksum=entry["checksum"],
+                script_sha256=entry[part],
+            )
+            for entry in ctx.plan["migrations"]
+        ]
+
+    def _run_rest(self, ctx: StepContext, scripts: list[Script], bills: dict[str, object]) -> None:
+        with session(ctx.target, name=ctx.holder.session_name) as opened:
+            seen = require_as_planned(opened, ctx)
+            done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
+        ctx.applied(len(done))
+        budget = Budget.for_connections(seen.connections)
+        with Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control) as guard:
+            if ctx.history.advisory_lock is not None:
+                guard.hold_layout_lock(ctx.history.advisory_lock)
+            for number, script in enumerate(scripts, start=1):
+                if script.entry.migration in done:
+                    continue
+                ctx.control.require_may_start()
+                self._run_one(ctx, script, guard, number=number, of=len(scripts))
+                bills[script.entry.migration] = guard.bill.as_evidence()
+                ctx.applied(number)
+                crash_point("migration-committed")
+
+    def _run_one(self, ctx: StepContext, script: Script, guard: Guard, *, number: int, of: int) -> None:
+        def tell(sent: Sent) -> None:
+            crash_point("statement-about-to-start")
+            ctx.progress(
+                {
+                    "migration": script.entry.migration,
+                    "number": number,
+                    "of": of,
+                    "statement": sent.number,
+                    "statements": len(script.sent),
+                    "sql": sent.text,
+                }
+            )
+
+        worker = Worker(
+            target=ctx.target,
+            holder=ctx.holder,
+            guard=guard,
+            stop=ctx.control,
+            limits=ctx.limits,
+            history=ctx.history,
+            tell=tell,
+            log=ctx.log,
+        )
+        manner = "in one transaction" if script.transactional else "each by itself"
+        ctx.log(f"{script.name}: {len(script.sent)} statements, {manner}")
+        (run_file if script.transactional else run_alone)(script, worker)
+        ctx.log(f"{script.name}: committed")

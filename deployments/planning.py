@@ -1,0 +1,246 @@
+"""A plan as a pure function of stored migrations, the latest observations and the policy. Nothing is written here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checks.finding import Finding, Severity
+from checks.policy import Requirements
+from checks.report import judge
+from checks.risk import Risk
+from checks.schema import fingerprint, touched
+from deployments.errors import DeploymentError
+from deployments.models import Database, Environment, Migration, Observation
+
+FORMAT = 1
+BUDGET = {"oldest_seconds": 1.0, "total_seconds": 10.0}  # how long the application may wait for us (DESIGN, section 6)
+
+
+class NothingToDo(DeploymentError):
+    """Everything is applied already."""
+
+    code = "nothing-to-apply"
+
+    def __init__(self, *, environment: str, count: int) -> None:
+        super().__init__(
+            f"{environment} already has all {count} migrations of the release. Nothing was planned. "
+            "Sync the application if you expected a new one."
+        )
+
+
+class NotObserved(DeploymentError):
+    """A database was never read."""
+
+    code = "not-observed"
+
+    def __init__(self, *, database: str) -> None:
+        super().__init__(
+            f"{database} was never read, so nothing can be planned for it. Nothing was changed. "
+            f"Run: manage.py observe {database}"
+        )
+
+
+class NoDatabases(DeploymentError):
+    """The environment has no database."""
+
+    code = "no-databases"
+
+    def __init__(self, *, environment: str) -> None:
+        super().__init__(f"{environment} has no database. Nothing was planned. Add one first.")
+
+
+class EditedAfterApplied(DeploymentError):
+    """The forward bytes of an applied migration are not what was applied."""
+
+    code = "edited-after-applied"
+
+    def __init__(self, *, names: Sequence[str], database: str) -> None:
+        super().__init__(
+            f"Applied in {database}, but changed in the source since: {', '.join(names)}. Nothing was planned: "
+            "nobody can say what the database has. Restore the applied text, and put the change into a new migration."
+        )
+
+
+class HistoryUnknown(DeploymentError):
+    """The database has migrations that the release does not have."""
+
+    code = "history-unknown"
+
+    def __init__(self, *, names: Sequence[str], database: str) -> None:
+        super().__init__(
+            f"{database} has migrations that the release does not have: {', '.join(names)}. Nothing was planned. "
+            "Sync the branch that was deployed there, or find out who applied them."
+        )
+
+
+class OutOfOrder(DeploymentError):
+    """A pending migration stands before an applied one."""
+
+    code = "out-of-order"
+
+    def __init__(self, *, names: Sequence[str], applied: str, database: str) -> None:
+        super().__init__(
+            f"In {database}, {applied} is applied, but earlier ones are not: {', '.join(names)}. Nothing was planned. "
+            "Give them a version after the applied ones."
+        )
+
+
+class DatabasesDiffer(DeploymentError):
+    """The databases of one environment do not have the same history."""
+
+    code = "databases-differ"
+
+    def __init__(self, *, one: str, other: str) -> None:
+        super().__init__(
+            f"{one} and {other} do not have the same migrations applied. Nothing was planned. "
+            "Bring them to the same point first, each in a run of its own."
+        )
+
+
+class RollbackMissing(DeploymentError):
+    """A migration has no way back."""
+
+    code = "rollback-missing"
+
+    def __init__(self, *, names: Sequence[str]) -> None:
+        super().__init__(
+            f"Without a rollback script: {', '.join(names)}. Nothing was planned: the policy asks for one with every "
+            "migration here. Add the rollback file and sync."
+        )
+
+
+class PlanBlocked(DeploymentError):
+    """A script holds something that is not run as it stands."""
+
+    code = "plan-blocked"
+
+    def __init__(self, *, blocking: Sequence[tuple[str, Finding]]) -> None:
+        self.blocking = blocking
+        lines = "\n".join(f"  {name}, line {one.line}: {one.message} ({one.code}) {one.help}" for name, one in blocking)
+        super().__init__(f"Nothing was planned, because these must change first:\n{lines}")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What `checks` says about the scripts of a plan: its class, and what is shown but not digested."""
+
+    risk: Risk
+    reasons: tuple[str, ...]
+    shown: dict[str, Any]
+    relations: frozenset[str]
+
+
+def pending(release: Sequence[Migration], observation: Observation) -> list[Migration]:
+    """Return the migrations of a release that a database does not have, in order.
+
+    Raises EditedAfterApplied, HistoryUnknown, OutOfOrder: then what the database has is not what the release says.
+    """
+    database = str(observation.database)
+    applied = {entry["name"]: entry["checksum"] for entry in observation.history}
+    known = {one.name for one in release}
+    if unknown := sorted(set(applied) - known):
+        raise HistoryUnknown(names=unknown, database=database)
+    if edited := [one.name for one in release if applied.get(one.name, one.checksum) != one.checksum]:
+        raise EditedAfterApplied(names=edited, database=database)
+    missing = [one for one in release if one.name not in applied]
+    places = [place for place, one in enumerate(release) if one.name in applied]
+    last = places[-1] if places else -1
+    if early := [one.name for place, one in enumerate(release) if place < last and one.name not in applied]:
+        raise OutOfOrder(names=early, applied=release[last].name, database=database)
+    return missing
+
+
+def judge_scripts(scripts: Sequence[tuple[str, str]]) -> Judged:
+    """Return the class and findings of scripts, given as (migration, text). Raises PlanBlocked."""
+    risk = Risk.SAFE
+    reasons: list[str] = []
+    relations: set[str] = set()
+    shown: dict[str, Any] = {}
+    blocking: list[tuple[str, Finding]] = []
+    for name, text in scripts:
+        report = judge(text)
+        blocking += [(name, one) for one in report.findings if one.severity is Severity.BLOCKING]
+        risk = max(risk, report.classified.risk)
+        reasons += [f"{name}: {reason}" for reason in report.classified.reasons]
+        relations.update(*(one.relations for one in report.statements))
+        shown[name] = {
+            "class": report.classified.risk.value,
+            "statements": len(report.statements),
+            "findings": [
+                {
+                    "code": one.code,
+                    "severity": one.severity.value,
+                    "message": one.message,
+                    "help": one.help,
+                    "rewrite": one.rewrite,
+                    "line": one.line,
+                    "column": one.column,
+                }
+                for one in report.findings
+            ],
+        }
+        alone = [one for one in report.statements if one.outside_transaction]
+        if any(one.concurrent_index is None or one.concurrent_index.action == "reindex" for one in alone):
+            blocking.append((name, _not_runnable(alone[0].line, alone[0].kind)))
+    if blocking:
+        raise PlanBlocked(blocking=blocking)
+    return Judged(risk, tuple(reasons), shown, frozenset(relations))
+
+
+def _not_runnable(line: int, kind: str) -> Finding:
+    return Finding(
+        code="statement-not-supported",
+        severity=Severity.BLOCKING,
+        message=f"{kind} cannot be resumed safely after a crash, so it is not run.",
+        help="Run it by hand, outside of a migration.",
+        rewrite="",
+        line=line,
+        column=1,
+        statement=-1,
+    )
+
+
+def plan_content(
+    environment: Environment,
+    *,
+    kind: str,
+    migrations: Sequence[Migration],
+    observations: Mapping[Database, Observation],
+    judged: Judged,
+    needs: Requirements,
+) -> dict[str, Any]:
+    """Return what the digest is over: what would run, where, on which state of the world, under which rules.
+
+    What drifts by itself every day (row estimates, objects that are not touched) is not in it.
+    """
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "application": environment.application.slug,
+        "environment": environment.slug,
+        "migrations": [
+            {
+                "name": one.name,
+                "checksum": one.checksum,
+                "forward": one.forward_id,
+                "rollback": one.rollback_id,
+                "verify": one.verify_id,
+            }
+            for one in migrations
+        ],
+        "databases": [
+            {
+                "id": database.pk,
+                "name": database.name,
+                "system_identifier": seen.system_identifier,
+                "database_name": seen.database_name,
+                "history": seen.history_hash,
+                "touched": fingerprint(touched(seen.schema, judged.relations)),
+            }
+            for database, seen in observations.items()
+        ],
+        "touches": sorted(judged.relations),
+        "class": judged.risk.value,
+        "requirements": needs.as_plan(),
+        "budget": BUDGET,
+    }

@@ -1,0 +1,213 @@
+"""Running statements that refuse a transaction: intent, act, what the catalogue says after, done.
+
+For now CREATE and DROP INDEX CONCURRENTLY; the plan refuses the others.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import psycopg
+from psycopg import sql
+
+from checks.statements import ConcurrentIndex
+from deployments.postgres.connect import Session, open_session, session
+from deployments.postgres.errors import InDoubt, TargetUnreachable
+from deployments.postgres.ledger import has_entry, raise_fence, require_still_open, write_entry
+from deployments.postgres.script import Script, Sent
+from deployments.postgres.sessions import Backend, backend_of
+from deployments.postgres.transactional import (
+    LOST_ATTEMPTS,
+    Worker,
+    committed,
+    is_lost,
+    statement_failed,
+)
+
+
+class Index(Enum):
+    """What the catalogue says about an index."""
+
+    ABSENT = auto()
+    INVALID = auto()  # a leftover: it may cost every write and serves no read
+    VALID = auto()
+
+
+def run_alone(script: Script, worker: Worker) -> None:
+    """Run each statement of a file by itself, and write the history row when all are done.
+
+    What is done stays done: when it raises, the statements before are in force, and another attempt goes on after them.
+    Raises StatementFailed, OverBudget, CancelledOnRequest, GuardLost, FenceLost, AlreadyApplied, InDoubt.
+    """
+    for sent in script.sent:
+        worker.stop.require_may_start()
+        worker.guard.require_clear()
+        if not _is_done(script, sent, worker):
+            worker.tell(sent)
+            _until_done(script, sent, worker)
+    _write_history(script, worker)
+
+
+def _until_done(script: Script, sent: Sent, worker: Worker) -> None:
+    """Try until the catalogue shows what the statement is for. A try whose connection was lost is looked at first."""
+    index = sent.concurrent_index
+    if index is None:
+        raise InDoubt(what=f"statement {sent.number} of {script.name}", why="it has no post-condition to look for")
+    wanted = Index.ABSENT if index.action == "drop" else Index.VALID
+    for _ in range(LOST_ATTEMPTS):
+        intended = _intend(script, sent, worker)
+        with session(worker.target, name=worker.holder.session_name) as opened:
+            found = look(opened, index).state
+        if intended and found is wanted:
+            break
+        if found is Index.INVALID and index.action == "create":
+            worker.log(f"{script.name}: dropping the unfinished index {index.name} of an earlier attempt")
+            drop_leftover(worker, index)
+        if _act(script, sent, worker, index):
+            break
+        worker.log(f"{script.name}: the connection was lost during statement {sent.number}; looking what it left")
+    else:
+        raise TargetUnreachable(target=worker.target.name, detail=f"the connection was lost {LOST_ATTEMPTS} times")
+    _mark_done(script, sent, worker)
+
+
+def _act(script: Script, sent: Sent, worker: Worker, index: ConcurrentIndex) -> bool:
+    """Send the statement. True when the server says it is done, False when the connection was lost on the way."""
+    opened = open_session(worker.target, name=worker.holder.session_name)
+    try:
+        # No lock_timeout: one that strikes while CREATE INDEX CONCURRENTLY waits leaves an INVALID index (E16).
+        timeout = f"{worker.limits.statement_timeout.total_seconds():.0f}s"
+        opened.execute(
+            "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', %s, false)", [timeout]
+        )
+        if worker.target.owner_role:
+            opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(worker.target.owner_role)))
+        backend = backend_of(opened)
+        try:
+            with worker.guard.watching(opened, script.name):
+                opened.execute(sent.text.encode())
+        except psycopg.Error as refused:
+            if is_lost(opened, refused):
+                committed(script, worker, backend)  # ends what may still work there
+                return False
+            if index.action == "create":
+                drop_leftover(worker, index)
+            worker.guard.require_clear()
+            raise statement_failed(script, sent, refused) from refused
+    finally:
+        opened.close()
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The state of an index, and the schema it was found in."""
+
+    state: Index
+    schema: str
+
+
+def look(opened: Session, index: ConcurrentIndex) -> Found:
+    """Return what the catalogue says of an index, by name in the schema of its table or along the search path."""
+    row = opened.execute(
+        "SELECT entry.indisvalid AND entry.indisready, nspname"
+        " FROM pg_index entry JOIN pg_class class ON class.oid = indexrelid"
+        " JOIN pg_namespace space ON space.oid = class.relnamespace"
+        " WHERE class.relname = %(name)s AND class.relnamespace = coalesce("
+        "  (SELECT oid FROM pg_namespace WHERE nspname = %(schema)s),"
+        "  (SELECT relnamespace FROM pg_class WHERE oid = to_regclass(quote_ident(%(found_by)s))))",
+        {"name": index.name, "schema": index.schema, "found_by": index.table or index.name},
+    ).fetchone()
+    if row is None:
+        return Found(Index.ABSENT, "")
+    return Found(Index.VALID if row[0] else Index.INVALID, row[1])
+
+
+def drop_leftover(worker: Worker, index: ConcurrentIndex) -> None:
+    """Drop an INVALID index, waiting at most five seconds for a lock; what stays is dropped by the next try."""
+    with session(worker.target, name=worker.holder.session_name) as opened:
+        found = look(opened, index)
+        if found.state is not Index.INVALID:
+            return
+        if worker.target.owner_role:
+            opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(worker.target.owner_role)))
+        opened.execute("SET lock_timeout = '5s'")
+        name = sql.Identifier(found.schema, str(index.name))
+        try:
+            opened.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(name))
+        except psycopg.Error as refused:
+            worker.log(f"the unfinished index {index.name} could not be dropped yet: {refused.diag.message_primary}")
+
+
+_KEY = "job = %(job)s AND migration = %(migration)s AND direction = %(direction)s AND position = %(position)s"
+
+
+def _key(script: Script, sent: Sent, worker: Worker) -> dict[str, object]:
+    entry = script.entry
+    return {
+        "job": worker.holder.job,
+        "migration": entry.migration,
+        "direction": entry.direction,
+        "position": sent.number,
+        "fence": worker.holder.fence,
+        "sql": sent.text,
+        "post_condition": str(sent.concurrent_index),
+    }
+
+
+def _is_done(script: Script, sent: Sent, worker: Worker) -> bool:
+    with session(worker.target, name=worker.holder.session_name) as opened:
+        row = opened.execute(
+            f"SELECT state FROM locktender.statement WHERE {_KEY}",  # constant text
+            _key(script, sent, worker),
+        ).fetchone()
+    return row is not None and row[0] == "done"
+
+
+def _intend(script: Script, sent: Sent, worker: Worker) -> bool:
+    """Write that the statement is about to be sent; return whether an earlier attempt had written it."""
+    with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
+        raise_fence(opened, worker.target, worker.holder)
+        require_still_open(opened, script.entry)
+        written = opened.execute(
+            "INSERT INTO locktender.statement"
+            " (job, migration, direction, position, fence, state, sql, post_condition)"
+            " VALUES (%(job)s, %(migration)s, %(direction)s, %(position)s, %(fence)s, 'intent', %(sql)s,"
+            " %(post_condition)s) ON CONFLICT DO NOTHING",
+            _key(script, sent, worker),
+        )
+        return written.rowcount == 0
+
+
+def _mark_done(script: Script, sent: Sent, worker: Worker) -> None:
+    with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
+        raise_fence(opened, worker.target, worker.holder)
+        opened.execute(
+            f"UPDATE locktender.statement SET state = 'done', at = clock_timestamp() WHERE {_KEY}",
+            _key(script, sent, worker),
+        )
+
+
+def _write_history(script: Script, worker: Worker) -> None:
+    """Write the history row in a transaction of its own; after a lost connection the row says whether it stands."""
+    entry = script.entry
+    for _ in range(LOST_ATTEMPTS):
+        backend: Backend | None = None
+        opened = open_session(worker.target, name=worker.holder.session_name, autocommit=False)
+        try:
+            backend = backend_of(opened)
+            raise_fence(opened, worker.target, worker.holder)
+            if not has_entry(opened, job=worker.holder.job, migration=entry.migration, direction=entry.direction):
+                require_still_open(opened, entry)
+                worker.history.record(opened, entry)
+                write_entry(opened, entry, worker.holder)
+            opened.commit()
+        except psycopg.Error as error:
+            if not is_lost(opened, error):
+                raise
+            if committed(script, worker, backend):
+                return
+        else:
+            return
+        finally:
+            opened.close()
+    raise TargetUnreachable(target=worker.target.name, detail=f"the connection was lost {LOST_ATTEMPTS} times")

@@ -1,0 +1,141 @@
+"""Opening a session with a target: direct, bounded in time, named so that a successor finds it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from deployments.postgres.errors import (
+    DatabaseMissing,
+    PasswordRefused,
+    PoolerBetween,
+    SecretMissing,
+    SecretUnusable,
+    TargetStandby,
+    TargetUnreachable,
+    TlsFailed,
+)
+
+Session = psycopg.Connection[tuple[Any, ...]]
+LINK_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What a broken connection raises, for callers that may not know the driver."""
+
+NAME_PREFIX = "locktender/"
+LIMITS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+# libpq gives no SQLSTATE for a refused connection, only its English or localised text.
+REFUSALS = (
+    ("password authentication failed", PasswordRefused),
+    ("no password supplied", PasswordRefused),
+    ("no pg_hba.conf entry", PasswordRefused),
+    ("is not permitted to log in", PasswordRefused),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which database is meant, where the secret of its connection is, and as which role its objects are changed."""
+
+    database_id: int
+    name: str
+    connection: str
+    owner_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The job and fence in whose name a session acts. It is in the session's name, in integers: 63 bytes are enough."""
+
+    run: int
+    job: int
+    fence: int
+
+    @property
+    def session_name(self) -> str:
+        """Return the application_name of the sessions of this holder."""
+        return f"{NAME_PREFIX}job={self.job}/fence={self.fence}"
+
+
+def read_secret(reference: str) -> str:
+    """Return the connection string behind "env:NAME" or "file:/path". Raises SecretMissing."""
+    kind, _, place = reference.partition(":")
+    try:
+        secret = os.environ[place] if kind == "env" else Path(place).read_text(encoding="utf-8")
+    except (KeyError, OSError) as missing:
+        raise SecretMissing(reference=reference) from missing
+    return secret.strip()
+
+
+@contextmanager
+def session(target: Target, *, name: str = f"{NAME_PREFIX}observer", autocommit: bool = True) -> Iterator[Session]:
+    """Open a session, and close it after the block, whatever happens in it.
+
+    Raises what `open_session` raises.
+    """
+    opened = open_session(target, name=name, autocommit=autocommit)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def open_session(target: Target, *, name: str, autocommit: bool = True) -> Session:
+    """Return a session with the primary of this target, without a pooler between.
+
+    Raises SecretMissing, SecretUnusable, TargetUnreachable, PasswordRefused, DatabaseMissing, TlsFailed, PoolerBetween,
+    TargetStandby.
+    """
+    secret = read_secret(target.connection)
+    try:
+        conninfo = make_conninfo(secret, **LIMITS, application_name=name)
+    except psycopg.ProgrammingError:
+        # The parser's own message quotes the string, password included: it is not chained.
+        raise SecretUnusable(reference=target.connection) from None
+    try:
+        opened = psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+    except psycopg.OperationalError as refused:
+        raise _refusal(target, str(refused)) from None
+    try:
+        _require_direct_primary(target, opened)
+    except BaseException:
+        opened.close()
+        raise
+    if not autocommit:
+        opened.rollback()
+    return opened
+
+
+def _require_direct_primary(target: Target, opened: Session) -> None:
+    """A pooler invents the process id it tells the client (E19 of the reliability study)."""
+    told = opened.info.backend_pid
+    row = opened.execute("SELECT pg_backend_pid(), pg_is_in_recovery()").fetchone()
+    assert row is not None  # noqa: S101 # a SELECT without FROM returns one row
+    if row[0] != told:
+        raise PoolerBetween(target=target.name)
+    if row[1]:
+        raise TargetStandby(target=target.name)
+
+
+def _refusal(target: Target, text: str) -> Exception:
+    last = text.strip().splitlines()[-1]
+    detail = last.partition("FATAL:")[2].strip() or last.rpartition("failed: ")[2].strip()
+    for sign, refusal in REFUSALS:
+        if sign in text:
+            return refusal(target=target.name)
+    if 'database "' in text and "does not exist" in text:
+        return DatabaseMissing(target=target.name)
+    if 'role "' in text and "does not exist" in text:
+        return PasswordRefused(target=target.name)
+    if any(sign in text for sign in ("SSL", "certificate", "TLS")):
+        return TlsFailed(target=target.name, detail=detail)
+    return TargetUnreachable(target=target.name, detail=detail)

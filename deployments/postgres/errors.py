@@ -1,0 +1,293 @@
+"""What a target refuses, and what is refused about a target. No text holds a password."""
+
+from deployments.errors import DeploymentError
+
+NOTHING = "Nothing was changed there."
+
+
+class SecretMissing(DeploymentError):
+    """The reference to a connection leads nowhere."""
+
+    code = "secret-missing"
+
+    def __init__(self, *, reference: str) -> None:
+        super().__init__(
+            f"The connection {reference} cannot be read on this worker. The database was not contacted. "
+            "Set the variable or mount the file where the worker runs, then try again."
+        )
+
+
+class SecretUnusable(DeploymentError):
+    """What the reference leads to is no connection string."""
+
+    code = "secret-unusable"
+
+    def __init__(self, *, reference: str) -> None:
+        super().__init__(
+            f"The connection {reference} does not hold a PostgreSQL connection string. The database was not contacted. "
+            "Write it as postgresql://user:password@host:port/database."
+        )
+
+
+class TargetUnreachable(DeploymentError):
+    """No session with the target could be opened, and it is not known more exactly why."""
+
+    code = "target-unreachable"
+
+    def __init__(self, *, target: str, detail: str) -> None:
+        super().__init__(
+            f"{target} cannot be reached: {detail}. {NOTHING} Check host, port and the network from the worker."
+        )
+
+
+class PasswordRefused(DeploymentError):
+    """The target does not let this role in."""
+
+    code = "target-password-refused"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"{target} refused the role or its password. {NOTHING} Correct the secret that the connection refers to."
+        )
+
+
+class DatabaseMissing(DeploymentError):
+    """The server has no database of that name."""
+
+    code = "target-database-missing"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(f"{target} names a database its server does not have. {NOTHING} Correct the connection.")
+
+
+class TlsFailed(DeploymentError):
+    """TLS as the connection asks for it could not be had."""
+
+    code = "target-tls"
+
+    def __init__(self, *, target: str, detail: str) -> None:
+        super().__init__(
+            f"{target} cannot be reached over TLS as its connection asks: {detail}. {NOTHING} "
+            "Correct sslmode and certificates of the connection, or the server's."
+        )
+
+
+class TargetStandby(DeploymentError):
+    """The target is a standby."""
+
+    code = "target-in-recovery"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"{target} is in recovery and cannot be written to. {NOTHING} Point the connection to the primary."
+        )
+
+
+class PoolerBetween(DeploymentError):
+    """A pooler stands between worker and target."""
+
+    code = "pooler-between"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"A connection pooler stands before {target}: it would hand session settings and locks to other clients. "
+            f"{NOTHING} Give Locktender a direct connection to the server."
+        )
+
+
+class IsControlDatabase(DeploymentError):
+    """The target is the database Locktender itself lives in."""
+
+    code = "is-control-database"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(f"{target} is Locktender's own control database. {NOTHING} Correct the connection.")
+
+
+class ServerTooOld(DeploymentError):
+    """The server is older than what is supported."""
+
+    code = "server-too-old"
+
+    def __init__(self, *, target: str, version: int) -> None:
+        super().__init__(
+            f"{target} is PostgreSQL {version // 10000}; 14 is the oldest supported. {NOTHING} Upgrade the server."
+        )
+
+
+class PrivilegeMissing(DeploymentError):
+    """The role lacks a right it needs."""
+
+    code = "privilege-missing"
+
+    def __init__(self, *, target: str, what: str, remedy: str) -> None:
+        super().__init__(f"The role of {target} may not {what}. {NOTHING} As an administrator there, run: {remedy}")
+
+
+class TargetSchemaMissing(DeploymentError):
+    """The schema `locktender` is not in the target, or is not ours to use."""
+
+    code = "target-schema-missing"
+
+    def __init__(self, *, target: str, sql: str) -> None:
+        self.sql = sql
+        super().__init__(
+            f"{target} has no schema locktender, which keeps its history and its fence. {NOTHING} "
+            f"As the role that migrates, run this once there:\n{sql}"
+        )
+
+
+class SchemaNotCreated(DeploymentError):
+    """The schema `locktender` could not be created."""
+
+    code = "schema-not-created"
+
+    def __init__(self, *, target: str, reason: str) -> None:
+        super().__init__(
+            f"The schema locktender was not created in {target}: {reason}. {NOTHING} "
+            "Run the printed SQL as a role that may create schemas there, or drop what is in the way."
+        )
+
+
+class OtherControlPlane(DeploymentError):
+    """Another installation of Locktender manages the target."""
+
+    code = "other-control-plane"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"{target} is managed by another installation of Locktender. {NOTHING} "
+            "Run migrations from that one, or end its management first."
+        )
+
+
+class CopiedDatabase(DeploymentError):
+    """The target carries the mark of another database: it is a copy."""
+
+    code = "copied-database"
+
+    def __init__(self, *, target: str, marked: str, found: str) -> None:
+        super().__init__(
+            f"{target} is a copy: it is marked as {marked}, but is {found}. Its history is that of the original, so it "
+            f"is not trusted. {NOTHING} Re-adopt it with: manage.py target {target} --readopt"
+        )
+
+
+class FenceLost(DeploymentError):
+    """Another executor has taken over; this one must stop."""
+
+    code = "fence-lost"
+
+    def __init__(self, *, target: str, fence: int) -> None:
+        super().__init__(
+            f"Another executor has taken over {target}: fence {fence} is no longer the highest. This executor wrote "
+            "nothing more there. Nothing is to be done: the other one goes on."
+        )
+
+
+class FenceAhead(DeploymentError):
+    """The target has seen a higher fence than the control database has given out."""
+
+    code = "fence-ahead"
+
+    def __init__(self, *, target: str, fence: int, found: int) -> None:
+        super().__init__(
+            f"{target} has seen fence {found}, but this run holds {fence}: the control database may have been restored "
+            f"from an older backup. {NOTHING} Compare the histories, then re-adopt: manage.py target {target} --readopt"
+        )
+
+
+class StatementFailed(DeploymentError):
+    """The server refused a statement of a migration."""
+
+    code = "statement-failed"
+
+    def __init__(self, *, migration: str, number: int, line: int, sqlstate: str, message: str, detail: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(
+            f"Statement {number} of {migration} (line {line}) failed: {message} (SQLSTATE {sqlstate}).{detail} "
+            "This migration was rolled back by the server. Correct it, sync, and ask for a new run."
+        )
+
+
+class LockNotObtained(DeploymentError):
+    """The lock was not to be had in time, although the whole transaction was tried again and again."""
+
+    code = "lock-not-obtained"
+
+    def __init__(self, *, migration: str, tries: int, blockers: str) -> None:
+        super().__init__(
+            f"{migration} waited for a lock in {tries} tries and gave up. This migration was rolled back. "
+            f"In its way: {blockers or 'not seen'}. Run it again when those sessions are gone."
+        )
+
+
+class OverBudget(DeploymentError):
+    """The application waited for us longer than the plan allows."""
+
+    code = "over-budget"
+
+    def __init__(self, *, migration: str, bill: str) -> None:
+        super().__init__(
+            f"{migration} was cancelled, because it held up the application: {bill}. This migration was rolled back. "
+            "Use a form that locks for less time, or ask for a bigger budget in a window."
+        )
+
+
+class GuardLost(DeploymentError):
+    """The session that watches over the application broke."""
+
+    code = "guard-lost"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"The guard's session on {target} broke, and without a guard nothing runs. The migration that was running "
+            "was rolled back. Run it again when the server answers steadily."
+        )
+
+
+class CancelledOnRequest(DeploymentError):
+    """A person asked to stop."""
+
+    code = "cancelled-on-request"
+
+    def __init__(self, *, migration: str) -> None:
+        super().__init__(
+            f"{migration} was cancelled on request and rolled back. What had been committed before stays. "
+            "Ask for a new run to go on."
+        )
+
+
+class LayoutLockHeld(DeploymentError):
+    """The team's own migration tool is running."""
+
+    code = "layout-lock-held"
+
+    def __init__(self, *, target: str, holder: str) -> None:
+        super().__init__(
+            f"Another migration tool holds its lock on {target} ({holder}). {NOTHING} "
+            "Wait until it is done, then run again."
+        )
+
+
+class AlreadyApplied(DeploymentError):
+    """The history says this migration is applied (or, for a rollback, that it is not)."""
+
+    code = "history-moved"
+
+    def __init__(self, *, migration: str) -> None:
+        super().__init__(
+            f"The history changed: {migration} is no longer where the plan has it. {NOTHING} Ask for a new plan."
+        )
+
+
+class InDoubt(DeploymentError):
+    """It could not be found out what the database did."""
+
+    code = "in-doubt"
+
+    def __init__(self, *, what: str, why: str) -> None:
+        super().__init__(
+            f"It is not known whether {what} happened: {why}. Nothing more was started. "
+            "Look at the evidence, then confirm it as applied, run it again, or give up."
+        )

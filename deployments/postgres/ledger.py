@@ -1,0 +1,202 @@
+"""The schema `locktender` in a target: whose it is, its fence, and the history that decides what was committed."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+
+from deployments.postgres.connect import Holder, Session, Target, session
+from deployments.postgres.errors import (
+    AlreadyApplied,
+    CopiedDatabase,
+    FenceAhead,
+    FenceLost,
+    OtherControlPlane,
+    SchemaNotCreated,
+    TargetSchemaMissing,
+)
+
+FORWARD, ROLLBACK = "forward", "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which database of which server this is."""
+
+    system_identifier: str
+    database_name: str
+
+    def __str__(self) -> str:
+        return f"{self.database_name} of system {self.system_identifier}"
+
+
+def installation_sql(*, control_plane_id: UUID, database_id: int) -> str:
+    """Return the SQL that creates the schema in a target, marked as this database of this control plane.
+
+    The role that runs it owns the schema: it must be the role that migrates.
+    """
+    return f"""\
+BEGIN;
+CREATE SCHEMA locktender;
+CREATE TABLE locktender.meta (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    control_plane_id uuid NOT NULL,
+    database_id bigint NOT NULL,
+    system_identifier text NOT NULL,
+    database_name text NOT NULL,
+    installed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE locktender.fence (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    fence bigint NOT NULL
+);
+CREATE TABLE locktender.history (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run bigint NOT NULL,
+    job bigint NOT NULL,
+    fence bigint NOT NULL,
+    migration text NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('forward', 'rollback')),
+    checksum text NOT NULL,
+    script_sha256 text NOT NULL,
+    statements integer NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    UNIQUE (job, migration, direction)
+);
+CREATE TABLE locktender.statement (
+    job bigint NOT NULL,
+    migration text NOT NULL,
+    direction text NOT NULL,
+    position integer NOT NULL,
+    fence bigint NOT NULL,
+    state text NOT NULL CHECK (state IN ('intent', 'done')),
+    sql text NOT NULL,
+    post_condition text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (job, migration, direction, position)
+);
+INSERT INTO locktender.fence (fence) VALUES (0);
+INSERT INTO locktender.meta (control_plane_id, database_id, system_identifier, database_name)
+    SELECT '{control_plane_id}', {database_id}, system_identifier::text, current_database() FROM pg_control_system();
+COMMIT;
+"""
+
+
+def identity(opened: Session) -> Identity:
+    """Return which database of which server a session leads to."""
+    row = opened.execute("SELECT system_identifier::text, current_database()::text FROM pg_control_system()").fetchone()
+    assert row is not None  # noqa: S101 # one control file
+    return Identity(*row)
+
+
+def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> Identity:
+    """Return the identity of a target that carries our mark.
+
+    Raises TargetSchemaMissing with the SQL to run, OtherControlPlane, or CopiedDatabase when the mark belongs to
+    another database: staging restored from production is recognised, never trusted.
+    """
+    found = identity(opened)
+    try:
+        mark = opened.execute(
+            "SELECT control_plane_id, database_id, system_identifier, database_name FROM locktender.meta"
+        ).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+        mark = None
+    if mark is None:
+        wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
+        raise TargetSchemaMissing(target=target.name, sql=wanted)
+    marked = Identity(mark[2], mark[3])
+    if marked != found:
+        raise CopiedDatabase(target=target.name, marked=str(marked), found=str(found))
+    if mark[0] != control_plane_id:
+        raise OtherControlPlane(target=target.name)
+    if mark[1] != target.database_id:
+        raise CopiedDatabase(
+            target=target.name, marked=f"database {mark[1]} here", found=f"database {target.database_id}"
+        )
+    return found
+
+
+def raise_fence(opened: Session, target: Target, holder: Holder) -> None:
+    """Raise the target's fence to the holder's, or refuse. Inside a transaction it is held until the commit.
+
+    Raises FenceLost if a successor was here, FenceAhead if the fence is higher than any this control plane gave out;
+    psycopg's LockNotAvailable if the fence is held.
+    """
+    raised = opened.execute(
+        "UPDATE locktender.fence SET fence = %(fence)s WHERE fence <= %(fence)s", {"fence": holder.fence}
+    )
+    if raised.rowcount != 1:
+        raise FenceLost(target=target.name, fence=holder.fence)
+
+
+def require_fence_not_ahead(opened: Session, target: Target, holder: Holder) -> None:
+    """Raise FenceAhead if the target has seen a fence above the holder's, which claimed after everybody else."""
+    row = opened.execute("SELECT fence FROM locktender.fence").fetchone()
+    if row is not None and row[0] > holder.fence:
+        raise FenceAhead(target=target.name, fence=holder.fence, found=row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written about one migration that was run: it decides whether the attempt was committed."""
+
+    migration: str
+    direction: str
+    checksum: str
+    script_sha256: str
+    statements: int
+
+
+def require_still_open(opened: Session, entry: Entry) -> None:
+    """Raise AlreadyApplied unless this migration may be run in this direction now. Called while the fence is held."""
+    row = opened.execute(
+        "SELECT direction FROM locktender.history WHERE migration = %s ORDER BY id DESC LIMIT 1", [entry.migration]
+    ).fetchone()
+    last = ROLLBACK if row is None else row[0]
+    if entry.direction == FORWARD and last == FORWARD:
+        raise AlreadyApplied(migration=entry.migration)
+
+
+def write_entry(opened: Session, entry: Entry, holder: Holder) -> None:
+    """Write the history row of one migration, in the transaction that ran it."""
+    opened.execute(
+        "INSERT INTO locktender.history (run, job, fence, migration, direction, checksum, script_sha256, statements)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            holder.run,
+            holder.job,
+            holder.fence,
+            entry.migration,
+            entry.direction,
+            entry.checksum,
+            entry.script_sha256,
+            entry.statements,
+        ],
+    )
+
+
+def has_entry(opened: Session, *, job: int, migration: str, direction: str) -> bool:
+    """Return whether this job committed this migration in this direction: the only answer that counts."""
+    row = opened.execute(
+        "SELECT 1 FROM locktender.history WHERE job = %s AND migration = %s AND direction = %s",
+        [job, migration, direction],
+    ).fetchone()
+    return row is not None
+
+
+def entries_of_job(opened: Session, job: int) -> list[tuple[str, str]]:
+    """Return what this job committed, in order: (migration, direction)."""
+    rows = opened.execute("SELECT migration, direction FROM locktender.history WHERE job = %s ORDER BY id", [job])
+    return [(row[0], row[1]) for row in rows.fetchall()]
+
+
+def install(target: Target, sql_text: str) -> None:
+    """Run the installation SQL in a target with its own connection. Raises SchemaNotCreated with the server's words."""
+    with session(target) as opened:
+        try:
+            opened.execute(sql_text.encode())
+        except psycopg.Error as refused:
+            reason = refused.diag.message_primary or type(refused).__name__
+            raise SchemaNotCreated(target=target.name, reason=reason) from refused

@@ -1,0 +1,21 @@
+"""Telling the dispatcher and the executors, inside the caller's transaction. A lost notification costs a sweep."""
+
+from django.db import connection
+
+JOB_CHANNEL = "locktender_job"
+CANCEL_CHANNEL = "locktender_cancel"
+
+
+def announce_job(job_id: int) -> None:
+    """Tell the dispatcher, when the transaction commits, that a job may be due."""
+    _notify(JOB_CHANNEL, job_id)
+
+
+def announce_cancel(run_id: int) -> None:
+    """Tell the executors of a run, when the transaction commits, that a person asked to stop."""
+    _notify(CANCEL_CHANNEL, run_id)
+
+
+def _notify(channel: str, number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [channel, str(number)])

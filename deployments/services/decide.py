@@ -1,0 +1,129 @@
+"""A person's yes or no to a run, and starting it once nothing is unmet."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from deployments.actors import Actor
+from deployments.authority import Action, NotAllowed, require, roles
+from deployments.errors import DeploymentError
+from deployments.models import Approval, Job, MigrationRun, User
+from deployments.models.approval import Verdict
+from deployments.models.grant import Role
+from deployments.selectors.runs import unmet_of
+from deployments.services.announce import announce_cancel, announce_job
+from deployments.services.audit import record
+from deployments.services.transition import locked_run, move_job, move_run
+from deployments.states import JobState, RunState
+
+
+class PlanIsAnother(DeploymentError):
+    """The person decided about another content than the run has."""
+
+    code = "plan-is-another"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(
+            f"What you read is not the plan of run #{number}. Nothing was decided. Read the plan again, then decide."
+        )
+
+
+class NotYet(DeploymentError):
+    """Something that the policy asks for is unmet."""
+
+    code = "not-yet"
+
+    def __init__(self, *, number: int, waits: tuple[str, ...]) -> None:
+        super().__init__(f"Run #{number} cannot start yet. Nothing was started. {' '.join(waits)}")
+
+
+class DecidedAlready(DeploymentError):
+    """The person decided before."""
+
+    code = "decided-already"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"You have decided about run #{number} already. Nothing was changed.")
+
+
+def decide(run: MigrationRun, *, verdict: Verdict, digest: str, comment: str = "", actor: Actor) -> Approval:
+    """Record a person's verdict on the plan they read, and return it. A no rejects the run.
+
+    Who holds both deciding roles counts for the one still missing. Raises NotAllowed, PlanIsAnother, DecidedAlready.
+    """
+    with transaction.atomic():
+        held = locked_run(run.pk)
+        if digest != held.digest:
+            raise PlanIsAnother(number=held.number)
+        if held.approvals.filter(approver=actor.user).exists():
+            raise DecidedAlready(number=held.number)
+        approval = _write(held, verdict, comment, require(actor, Action.DECIDE, held))
+        after = {"verdict": verdict.value, "role": approval.role, "digest": digest}
+        record(actor, f"run.{verdict.value}", held, after=after, reason=comment)
+        if verdict is Verdict.REJECTED:
+            move_run(held, RunState.REJECTED, actor=actor, reason=comment)
+        else:
+            MigrationRun.objects.filter(pk=held.pk).update(revision=F("revision") + 1)
+    return approval
+
+
+def _write(run: MigrationRun, verdict: Verdict, comment: str, user: User) -> Approval:
+    worn = [role for role in roles(user, run) if role in {Role.DBA, Role.ARCHITECT}]
+    waiting = {one.rule.removeprefix("approval-") for one in unmet_of(run)}
+    role = next((role for role in worn if role.value in waiting), worn[0])
+    try:
+        with transaction.atomic():
+            return Approval.objects.create(
+                run=run,
+                requester=run.requested_by,
+                digest=run.digest,
+                approver=user,
+                role=role,
+                verdict=verdict,
+                comment=comment,
+            )
+    except IntegrityError as refused:
+        # The database holds four eyes by itself; whatever slipped past may() ends here.
+        raise NotAllowed(reason="The database refused this decision: nobody approves their own run.") from refused
+
+
+def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
+    """Queue a run whose needs are all met: one job per database, and the dispatcher told. Returns the run.
+
+    Raises NotAllowed, NotYet with everything that is unmet, IllegalTransition if it was started or ended before.
+    """
+    with transaction.atomic():
+        held = locked_run(run.pk)
+        require(actor, Action.REQUEST, held)
+        if held.state == RunState.AWAITING and (waits := unmet_of(held)):
+            raise NotYet(number=held.number, waits=tuple(one.text for one in waits))
+        move_run(held, RunState.QUEUED, actor=actor)
+        for place, entry in enumerate(held.plan["databases"], start=1):
+            job = Job.objects.create(run=held, database_id=entry["id"], position=place, writes=True)
+            announce_job(job.pk)
+    run.refresh_from_db()
+    return run
+
+
+def request_cancel(run: MigrationRun, *, actor: Actor) -> MigrationRun:
+    """Ask a run to stop. What has not begun is cancelled at once; what runs is asked, and says itself how it ended.
+
+    Raises NotAllowed. Asking again changes nothing.
+    """
+    with transaction.atomic():
+        held = locked_run(run.pk)
+        canceller = require(actor, Action.CANCEL, held)
+        if held.state == RunState.AWAITING:
+            move_run(held, RunState.CANCELLED, actor=actor)
+        elif held.cancel_requested_at is None:
+            MigrationRun.objects.filter(pk=held.pk).update(
+                cancel_requested_at=Now(), cancel_requested_by=canceller, revision=F("revision") + 1
+            )
+            record(actor, "run.cancel-requested", held)
+            waiting = list(held.jobs.filter(state=JobState.QUEUED))
+            if not held.jobs.filter(state=JobState.RUNNING).exists():
+                for job in waiting[:1]:  # the others follow it as "not reached"
+                    move_job(job, JobState.CANCELLED, actor=actor, reason="cancelled before it began")
+            announce_cancel(held.pk)
+    run.refresh_from_db()
+    return run

@@ -1,0 +1,93 @@
+"""Keeping what a worker read from a target."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from checks.schema import fingerprint
+from deployments.actors import Actor
+from deployments.errors import DeploymentError
+from deployments.models import Database, Observation
+from deployments.services.audit import record
+
+
+class IdentityMoved(DeploymentError):
+    """A connection now leads to another database than before."""
+
+    code = "identity-moved"
+
+    def __init__(self, *, database: str, before: str, found: str) -> None:
+        super().__init__(
+            f"{database} was {before} and is now {found}. Nothing was changed there, and nothing runs there. "
+            "If the connection was changed on purpose, add the new place as a database of its own."
+        )
+
+
+class IdentityTaken(DeploymentError):
+    """Two entries lead to one server database."""
+
+    code = "identity-taken"
+
+    def __init__(self, *, database: str) -> None:
+        super().__init__(
+            f"{database} leads to a server database that another entry already stands for. Nothing was changed there. "
+            "Correct the connection of one of the two: two writers in one database are refused."
+        )
+
+
+def history_hash(history: Sequence[Mapping[str, str]]) -> str:
+    """Return the SHA-256 of a layout's history: the applied names and checksums in order."""
+    return hashlib.sha256(json.dumps([dict(one) for one in history], sort_keys=True).encode()).hexdigest()
+
+
+def keep_observation(
+    database: Database,
+    *,
+    system_identifier: str,
+    database_name: str,
+    server_version: int,
+    connections: int,
+    history: Sequence[Mapping[str, str]],
+    schema: Mapping[str, str],
+    sizes: Mapping[str, Any],
+    actor: Actor,
+) -> Observation:
+    """Store what was read and return it. The first observation settles which server database the entry stands for.
+
+    Raises IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that place.
+    """
+    with transaction.atomic():
+        held = Database.objects.select_for_update().get(pk=database.pk)
+        if not held.system_identifier:
+            _settle_identity(held, system_identifier, database_name, actor=actor)
+        elif (held.system_identifier, held.database_name) != (system_identifier, database_name):
+            raise IdentityMoved(
+                database=str(held),
+                before=f"{held.database_name} of system {held.system_identifier}",
+                found=f"{database_name} of system {system_identifier}",
+            )
+        return Observation.objects.create(
+            database=held,
+            system_identifier=system_identifier,
+            database_name=database_name,
+            server_version=server_version,
+            connections=connections,
+            history=list(history),
+            history_hash=history_hash(history),
+            schema=dict(schema),
+            fingerprint=fingerprint(schema),
+            sizes=dict(sizes),
+        )
+
+
+def _settle_identity(database: Database, system_identifier: str, database_name: str, *, actor: Actor) -> None:
+    database.system_identifier, database.database_name = system_identifier, database_name
+    try:
+        with transaction.atomic():
+            database.save(update_fields=["system_identifier", "database_name"])
+    except IntegrityError as taken:
+        raise IdentityTaken(database=str(database)) from taken
+    record(actor, "database.identified", database, after={"system": system_identifier, "name": database_name})

@@ -1,0 +1,282 @@
+"""Asking for a run: freezing a plan, with a person, a reason, and the policy that judges it."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+
+from checks.policy import requirements
+from deployments.actors import Actor
+from deployments.authority import Action, require
+from deployments.digest import canonical, digest_of
+from deployments.errors import DeploymentError
+from deployments.models import Database, Environment, Migration, MigrationRun, Observation, Release, User
+from deployments.models.run import RunKind
+from deployments.planning import (
+    DatabasesDiffer,
+    NoDatabases,
+    NothingToDo,
+    NotObserved,
+    RollbackMissing,
+    judge_scripts,
+    pending,
+    plan_content,
+)
+from deployments.selectors.history import latest_observation
+from deployments.services.audit import record
+from deployments.states import RunState
+
+
+class ReasonMissing(DeploymentError):
+    """A run was asked for without a reason."""
+
+    code = "reason-missing"
+
+    def __init__(self) -> None:
+        super().__init__("A run needs a reason, for the people who approve it. Nothing was planned. Give one.")
+
+
+class NoRelease(DeploymentError):
+    """The application was never synced."""
+
+    code = "no-release"
+
+    def __init__(self, *, application: str) -> None:
+        super().__init__(f"{application} has no release yet. Nothing was planned. Run: manage.py sync {application}")
+
+
+class AlreadyOpen(DeploymentError):
+    """The same plan is open already."""
+
+    code = "run-already-open"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(
+            f"Run #{number} is open with the same plan. Nothing was planned again. Go on with that one, or cancel it."
+        )
+
+
+class AlreadyRequested(DeploymentError):
+    """The same form was sent twice."""
+
+    code = "already-requested"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"This request made run #{number} already. Nothing was planned again. Open that run.")
+
+
+class NotSuperseded(DeploymentError):
+    """A successor was asked for a run that is not superseded."""
+
+    code = "not-superseded"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(
+            f"Run #{number} is no deploy run that was superseded. Nothing was planned. Ask for a new run instead."
+        )
+
+
+class NothingToRevert(DeploymentError):
+    """The run applied nothing that could be rolled back."""
+
+    code = "nothing-to-revert"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned.")
+
+
+class NotOnTop(DeploymentError):
+    """Later migrations stand on those that would be rolled back."""
+
+    code = "not-on-top"
+
+    def __init__(self, *, names: Sequence[str], number: int) -> None:
+        super().__init__(
+            f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. "
+            "Roll those back first, latest first."
+        )
+
+
+def request_deploy(
+    environment: Environment, *, reason: str, change_reference: str = "", request_key: UUID, actor: Actor
+) -> MigrationRun:
+    """Freeze everything pending in an environment into a run that awaits its decision, and return it.
+
+    Raises NotAllowed, ReasonMissing, NoRelease, AlreadyOpen, AlreadyRequested, and what the plan refuses: NothingToDo,
+    NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked, EditedAfterApplied, HistoryUnknown, OutOfOrder.
+    """
+    requester = require(actor, Action.REQUEST, environment)
+    return _deploy(
+        environment,
+        requester=requester,
+        reason=reason,
+        change_reference=change_reference,
+        request_key=request_key,
+        actor=actor,
+    )
+
+
+def request_successor(run: MigrationRun, *, actor: Actor) -> MigrationRun:
+    """Freeze what is pending now into the successor of a superseded deploy run, for the person who asked for that one.
+
+    Approvals do not pass over: people decide about the new plan. Raises what `request_deploy` raises, NotSuperseded.
+    """
+    if run.state != RunState.SUPERSEDED or run.kind != RunKind.DEPLOY:
+        raise NotSuperseded(number=run.number)
+    return _deploy(
+        run.environment,
+        requester=run.requested_by,
+        reason=run.reason,
+        change_reference=run.change_reference,
+        request_key=uuid4(),
+        actor=actor,
+        supersedes=run,
+    )
+
+
+def _deploy(
+    environment: Environment,
+    *,
+    requester: User,
+    reason: str,
+    change_reference: str,
+    request_key: UUID,
+    actor: Actor,
+    supersedes: MigrationRun | None = None,
+) -> MigrationRun:
+    release = Release.objects.filter(application=environment.application).order_by("-id").first()
+    if release is None:
+        raise NoRelease(application=environment.application.slug)
+    listed = [entry.migration for entry in release.entries.select_related("migration")]
+    observations = _observations(environment)
+    wanted = [pending(listed, seen) for seen in observations.values()]
+    databases = list(observations)
+    for database, other in zip(databases[1:], wanted[1:], strict=True):
+        if other != wanted[0]:
+            raise DatabasesDiffer(one=str(databases[0]), other=str(database))
+    if not wanted[0]:
+        raise NothingToDo(environment=str(environment), count=len(listed))
+    return _freeze(
+        environment,
+        kind="deploy",
+        migrations=wanted[0],
+        observations=observations,
+        requester=requester,
+        reason=reason,
+        change_reference=change_reference,
+        request_key=request_key,
+        actor=actor,
+        supersedes=supersedes,
+    )
+
+
+def request_rollback(run: MigrationRun, *, reason: str, request_key: UUID, actor: Actor) -> MigrationRun:
+    """Freeze the way back from what a run applied into a run of its own, latest migration first, and return it.
+
+    Raises NotAllowed, ReasonMissing, NothingToRevert, NotOnTop, RollbackMissing, AlreadyOpen, AlreadyRequested.
+    """
+    requester = require(actor, Action.ROLL_BACK, run)
+    observations = _observations(run.environment)
+    planned = [entry["name"] for entry in run.plan["migrations"]]
+    back: list[str] = []
+    for seen in observations.values():
+        applied = [entry["name"] for entry in seen.history]
+        ours = [name for name in applied if name in planned]
+        if later := [name for name in applied[applied.index(ours[0]) :] if name not in planned] if ours else []:
+            raise NotOnTop(names=later, number=run.number)
+        back = max(back, ours[::-1], key=len)
+    if run.kind != "deploy" or not back:
+        raise NothingToRevert(number=run.number)
+    forward = {entry["name"]: entry for entry in run.plan["migrations"]}
+    migrations = [
+        Migration.objects.filter(
+            application=run.environment.application, name=name, forward=forward[name]["forward"]
+        ).latest("id")
+        for name in back
+    ]
+    return _freeze(
+        run.environment,
+        kind="rollback",
+        migrations=migrations,
+        observations=observations,
+        requester=requester,
+        reason=reason,
+        change_reference=run.change_reference,
+        request_key=request_key,
+        actor=actor,
+        reverts=run,
+    )
+
+
+def _freeze(
+    environment: Environment,
+    *,
+    kind: str,
+    migrations: Sequence[Migration],
+    observations: dict[Database, Observation],
+    requester: User,
+    reason: str,
+    change_reference: str,
+    request_key: UUID,
+    actor: Actor,
+    reverts: MigrationRun | None = None,
+    supersedes: MigrationRun | None = None,
+) -> MigrationRun:
+    if not reason.strip():
+        raise ReasonMissing
+    policy = environment.policies.latest("version")
+    part = "forward" if kind == "deploy" else "rollback"
+    without = [one.name for one in migrations if one.rollback_id is None]
+    scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
+    judged = judge_scripts(scripts)
+    needs = requirements(policy.rules, protected=environment.is_protected, risk=judged.risk)
+    if without and (needs.rollback or kind == "rollback"):
+        raise RollbackMissing(names=without)
+    plan = canonical(
+        plan_content(
+            environment, kind=kind, migrations=migrations, observations=observations, judged=judged, needs=needs
+        )
+    )
+    digest = digest_of(plan)
+    _refuse_twins(environment, digest=digest, request_key=request_key)
+    try:
+        with transaction.atomic():
+            run = MigrationRun.objects.create(
+                environment=environment,
+                policy=policy,
+                kind=kind,
+                plan_text=plan,
+                digest=digest,
+                judgement={"reasons": judged.reasons, "migrations": judged.shown},
+                requested_by=requester,
+                reason=reason,
+                change_reference=change_reference,
+                request_key=request_key,
+                reverts=reverts,
+                supersedes=supersedes,
+            )
+            after = {"kind": kind, "digest": digest, "class": judged.risk.value, "policy": policy.version}
+            record(actor, "run.requested", run, after=after, reason=reason)
+    except IntegrityError:
+        _refuse_twins(environment, digest=digest, request_key=request_key)  # the other one was a moment earlier
+        raise
+    return run
+
+
+def _refuse_twins(environment: Environment, *, digest: str, request_key: UUID) -> None:
+    if same := MigrationRun.objects.filter(request_key=request_key).first():
+        raise AlreadyRequested(number=same.number)
+    if same := MigrationRun.objects.filter(environment=environment, digest=digest, finished_at=None).first():
+        raise AlreadyOpen(number=same.number)
+
+
+def _observations(environment: Environment) -> dict[Database, Observation]:
+    found: dict[Database, Observation] = {}
+    for database in environment.databases.order_by("position"):
+        observation = latest_observation(database)
+        if observation is None:
+            raise NotObserved(database=str(database))
+        found[database] = observation
+    if not found:
+        raise NoDatabases(environment=str(environment))
+    return found

@@ -1,0 +1,29 @@
+"""What a step tells while it runs: lines of its log, how far it is, how much of the plan is in force."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from deployments.models import Job, MigrationRun, Step, StepLog
+from deployments.states import JobState, StepState
+
+
+def write_line(step: Step, line: str) -> None:
+    """Append one line to the log of a step. NUL bytes, which PostgreSQL's text cannot hold, are shown as such."""
+    with transaction.atomic():
+        last = StepLog.objects.filter(step=step).aggregate(last=Max("number"))["last"] or 0
+        StepLog.objects.create(step=step, number=last + 1, line=line.replace("\x00", "\\0"))
+
+
+def write_progress(step: Step, progress: dict[str, Any], *, fence: int) -> None:
+    """Replace the progress of a running step, if this fence still holds its job; otherwise change nothing."""
+    with transaction.atomic():
+        held = Step.objects.filter(pk=step.pk, state=StepState.RUNNING, job__fence=fence, job__state=JobState.RUNNING)
+        if held.update(progress=progress):
+            MigrationRun.objects.filter(jobs=step.job_id).update(revision=F("revision") + 1)
+
+
+def write_applied(job: Job, count: int, *, fence: int) -> None:
+    """Store how many migrations of the plan are known to be in the history, for the holder of this fence."""
+    Job.objects.filter(pk=job.pk, fence=fence, state=JobState.RUNNING).update(applied=count)

@@ -1,0 +1,102 @@
+"""Adding what is managed and who works on it: applications, environments, databases, people and their roles."""
+
+from django.db import IntegrityError, transaction
+
+from checks.layouts import named
+from deployments.actors import Actor
+from deployments.errors import DeploymentError
+from deployments.models import Application, Database, Environment, Grant, Policy, User
+from deployments.models.grant import Role
+from deployments.services.audit import record
+
+
+class AlreadyThere(DeploymentError):
+    """Something of that name, rank or place exists."""
+
+    code = "already-there"
+
+    def __init__(self, *, what: str) -> None:
+        super().__init__(f"{what} exists already. Nothing was changed. Choose another name, rank or position.")
+
+
+def add_application(slug: str, *, layout: str, source: str, actor: Actor) -> Application:
+    """Add an application and return it. Raises AlreadyThere, and LayoutUnknown from checks."""
+    layout = named(layout).name
+    try:
+        with transaction.atomic():
+            application = Application.objects.create(slug=slug, name=slug, layout=layout, source=source)
+            record(actor, "application.added", application, after={"layout": layout, "source": source})
+    except IntegrityError as twice:
+        raise AlreadyThere(what=f"The application {slug}") from twice
+    return application
+
+
+def add_environment(application: Application, slug: str, *, rank: int, protected: bool, actor: Actor) -> Environment:
+    """Add an environment with the default policy and return it. Raises AlreadyThere."""
+    try:
+        with transaction.atomic():
+            environment = Environment.objects.create(
+                application=application, slug=slug, name=slug, rank=rank, is_protected=protected
+            )
+            Policy.objects.create(environment=environment, version=1, rules={}, reason="The default policy")
+            record(actor, "environment.added", environment, after={"rank": rank, "protected": protected})
+    except IntegrityError as twice:
+        raise AlreadyThere(what=f"{application.slug}/{slug}, or rank {rank},") from twice
+    return environment
+
+
+def add_database(environment: Environment, name: str, *, connection: str, owner_role: str, actor: Actor) -> Database:
+    """Add a database as the last of its environment and return it. `connection` is a reference, never the secret.
+
+    Raises AlreadyThere if the name is taken or the reference is none.
+    """
+    try:
+        with transaction.atomic():
+            database = Database.objects.create(
+                environment=environment,
+                name=name,
+                position=environment.databases.count() + 1,
+                connection=connection,
+                owner_role=owner_role,
+            )
+            record(actor, "database.added", database, after={"connection": connection, "owner_role": owner_role})
+    except IntegrityError as refused:
+        if "database_connection_is_a_reference" in str(refused):
+            raise NotAReference from refused
+        raise AlreadyThere(what=f"The database {environment}/{name}") from refused
+    return database
+
+
+class NotAReference(DeploymentError):
+    """A connection was given itself, instead of where it is kept."""
+
+    code = "not-a-reference"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A connection is given as env:NAME or file:/path, never as the string itself. Nothing was stored. "
+            "Put the string into a variable or a file on the worker, and name that."
+        )
+
+
+def grant(
+    username: str,
+    role: Role,
+    *,
+    application: Application | None = None,
+    environment: Environment | None = None,
+    actor: Actor,
+) -> Grant:
+    """Give a person a role, everywhere or at one place, adding the person if need be; return the grant."""
+    with transaction.atomic():
+        user, added = User.objects.get_or_create(username=username)
+        if added:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+            record(actor, "person.added", user)
+        held, created = Grant.objects.get_or_create(
+            user=user, role=role, application=application, environment=environment, defaults={"granted_by": actor.user}
+        )
+        if created:
+            record(actor, "role.granted", user, after={"role": role.value, "at": str(environment or application or "")})
+    return held

@@ -1,0 +1,85 @@
+"""Taking the migrations of a source into the record: by content, so that the same bytes are nothing new."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from checks.layouts import Layout, MigrationFiles
+from deployments.actors import Actor
+from deployments.models import Application, Migration, Release, ReleaseMigration, Script
+from deployments.selectors.history import applied_checksums
+from deployments.services.audit import record
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync found. Names, in the layout's order."""
+
+    release: Release
+    new: tuple[str, ...]
+    changed: tuple[str, ...]  # other bytes under a known name
+    violations: tuple[str, ...]  # changed forward bytes of something that is applied somewhere
+
+
+def sync(
+    application: Application, *, found: Iterable[MigrationFiles], layout: Layout, commit: str, actor: Actor
+) -> Synced:
+    """Store the migrations that a source holds as a release, and return what is new about it.
+
+    The files were read before, outside of any transaction. A violation is stored and told, never refused: the record
+    shows what the team's repository says, and the plan refuses to run on it.
+    """
+    files = list(found)
+    with transaction.atomic():
+        Application.objects.select_for_update().get(pk=application.pk)  # one sync of an application at a time
+        known: dict[str, set[str]] = {}
+        for name, digest in Migration.objects.filter(application=application).values_list("name", "digest"):
+            known.setdefault(name, set()).add(digest)
+        stored = [_store(application, one, layout) for one in files]
+        new = tuple(one.name for one in stored if one.name not in known)
+        changed = tuple(one.name for one in stored if one.digest not in known.get(one.name, {one.digest}))
+        applied = applied_checksums(application)
+        violations = tuple(one.name for one in stored if applied.get(one.name, {one.checksum}) != {one.checksum})
+        release, created = _release(application, stored, commit)
+        if created:
+            after = {"new": new, "changed": changed, "violations": violations, "migrations": len(stored)}
+            record(actor, "release.synced", release, after=after)
+    return Synced(release, new, changed, violations)
+
+
+def _store(application: Application, files: MigrationFiles, layout: Layout) -> Migration:
+    scripts = {
+        part: None if body is None else _script(body)
+        for part, body in (
+            ("forward", files.forward),
+            ("rollback", files.rollback),
+            ("verify", files.verify),
+            ("notes", files.notes),
+        )
+    }
+    addresses = "\n".join(f"{part} {script.sha256 if script else ''}" for part, script in scripts.items())
+    migration, _ = Migration.objects.get_or_create(
+        application=application,
+        name=files.name,
+        digest=hashlib.sha256(addresses.encode()).hexdigest(),
+        defaults={"version": files.version, "checksum": layout.checksum(files.forward), **scripts},
+    )
+    return migration
+
+
+def _script(body: bytes) -> Script:
+    script, _ = Script.objects.get_or_create(sha256=hashlib.sha256(body).hexdigest(), defaults={"body": body})
+    return script
+
+
+def _release(application: Application, migrations: list[Migration], commit: str) -> tuple[Release, bool]:
+    digest = hashlib.sha256("\n".join(f"{one.name} {one.digest}" for one in migrations).encode()).hexdigest()
+    release, created = Release.objects.get_or_create(application=application, commit=commit, digest=digest)
+    if created:
+        ReleaseMigration.objects.bulk_create(
+            ReleaseMigration(release=release, migration=one, position=place)
+            for place, one in enumerate(migrations, start=1)
+        )
+    return release, created

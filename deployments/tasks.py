@@ -1,0 +1,20 @@
+"""What a Celery worker does: one line each. A message is a hint; the database decides."""
+
+from celery import shared_task
+
+from deployments.actors import DISPATCHER
+from deployments.models import Database
+from deployments.pipelines.launch import launch
+from deployments.pipelines.observing import observe_database as read_and_keep
+
+
+@shared_task(name="deployments.drive_job", ignore_result=True)
+def drive_job(job_id: int) -> None:
+    """Launch this job's executor and wait for it. Safe to call at any time, any number of times."""
+    launch(job_id).wait()
+
+
+@shared_task(name="deployments.observe_database", ignore_result=True)
+def observe_database(database_id: int) -> None:
+    """Read a target and keep what was read."""
+    read_and_keep(Database.objects.get(pk=database_id), actor=DISPATCHER)

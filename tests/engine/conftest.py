@@ -1,0 +1,161 @@
+"""A rewards application with SQL pairs, staging and production targets on the test server, and executors for its runs."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from deployments.actors import COMMAND_LINE, person
+from deployments.models import ControlPlane, Database, Job, MigrationRun, Observation, User
+from deployments.models.approval import Verdict
+from deployments.models.grant import Role
+from deployments.pipelines.observing import observe_database, target_of
+from deployments.postgres.ledger import install, installation_sql
+from deployments.services import setup
+from deployments.services.decide import decide, start
+from deployments.services.plan import request_deploy, request_rollback
+from deployments.services.sync import Synced, sync
+from deployments.sources import folder
+from tests.servers import SUPERUSER_URL
+
+MIGRATOR = "migrator"
+# Short, so that a lost executor is found within a test. Seconds.
+TIMINGS = {"LEASE": "1.5", "HEARTBEAT": "0.3", "SILENCE": "1.0", "SWEEP": "0.3", "RESEND": "1", "GUARD_INTERVAL": "0.05"}
+
+
+@dataclass
+class Rewards:
+    """The application, its people, and what a test does with them."""
+
+    source: Path
+    control: str
+    staging: Database
+    production: Database
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, forward: str, rollback: str | None = "SELECT 1") -> None:
+        """Write a pair of migration files."""
+        (self.source / f"{name}.up.sql").write_text(forward)
+        if rollback is not None:
+            (self.source / f"{name}.down.sql").write_text(rollback)
+
+    def sync(self) -> Synced:
+        application = self.production.environment.application
+        files, layout = folder.read(application)
+        return sync(application, found=files, layout=layout, commit="", actor=actor("dana"))
+
+    def observe(self, database: Database) -> Observation:
+        return observe_database(Database.objects.get(pk=database.pk), actor=COMMAND_LINE)
+
+    def plan(self, database: Database | None = None, *, reason: str = "Points need a currency") -> MigrationRun:
+        """Observe, and ask for a run of everything pending, as Dana; on staging unless told."""
+        database = database or self.staging
+        self.observe(database)
+        return request_deploy(database.environment, reason=reason, request_key=uuid.uuid4(), actor=actor("dana"))
+
+    def plan_rollback(self, run: MigrationRun, database: Database | None = None) -> MigrationRun:
+        self.observe(database or self.staging)
+        return request_rollback(run, reason="It broke", request_key=uuid.uuid4(), actor=actor("noor"))
+
+    def approve(self, run: MigrationRun, *people: str) -> None:
+        for name in people:
+            decide(run, verdict=Verdict.APPROVED, digest=run.digest, actor=actor(name))
+
+    def start(self, run: MigrationRun) -> Job:
+        """Start a run and return its job."""
+        return start(run, actor=actor("dana")).jobs.get()
+
+    def executor(self, job: Job, **environment: str) -> subprocess.Popen[str]:
+        """Start an executor in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, settings.BASE_DIR / "manage.py", "execute_job", str(job.pk)],
+            env=os.environ | self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def execute(self, job: Job, **environment: str) -> Job:
+        """Run an executor to its end and return the job as it is then."""
+        with self.executor(job, **environment) as process:
+            self.output, _ = process.communicate(timeout=60)
+        return Job.objects.select_related("run").get(pk=job.pk)
+
+    def deploy(self, database: Database | None = None) -> Job:
+        """Sync, plan, start and execute on staging, where nobody needs to approve."""
+        self.sync()
+        return self.execute(self.start(self.plan(database)))
+
+    def connect(self, database: Database | None = None, **options: object) -> psycopg.Connection:
+        """Open a session with a target, as the application would."""
+        reference = (database or self.staging).connection.removeprefix("env:")
+        return psycopg.connect(os.environ[reference], autocommit=True, **options)
+
+    def tables(self, database: Database | None = None) -> set[str]:
+        with self.connect(database) as opened:
+            rows = opened.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            return {name for (name,) in rows}
+
+    def history(self, database: Database | None = None) -> list[tuple[str, str]]:
+        with self.connect(database) as opened:
+            return opened.execute("SELECT migration, direction FROM locktender.history ORDER BY id").fetchall()
+
+
+def actor(name: str):
+    return person(User.objects.get(username=name))
+
+
+@pytest.fixture(scope="session")
+def migrator(superuser) -> str:
+    """The role that migrates targets; returns its password."""
+    password = uuid.uuid4().hex
+    with superuser.transaction():
+        superuser.execute("SELECT pg_advisory_xact_lock(1)")  # the workers of pytest-xdist share the server
+        if not superuser.execute("SELECT FROM pg_roles WHERE rolname = %s", [MIGRATOR]).fetchone():
+            superuser.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'of-tests-only'").format(sql.Identifier(MIGRATOR)))
+    return "of-tests-only"
+
+
+@pytest.fixture
+def rewards(database: str, superuser, migrator: str, tmp_path: Path, monkeypatch) -> Iterator[Rewards]:
+    """Rewards with empty staging and production targets that carry Locktender's schema."""
+    source = tmp_path / "migrations"
+    source.mkdir()
+    for username, role in (("dana", "developer"), ("lee", "dba"), ("mika", "architect"), ("noor", "on-call")):
+        setup.grant(username, Role(role), actor=COMMAND_LINE)
+    application = setup.add_application("rewards", layout="sql-pairs", source=f"folder:{source}", actor=COMMAND_LINE)
+    targets = []
+    for rank, slug in enumerate(("staging", "production"), start=1):
+        name = f"{database}_{slug}"
+        superuser.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(MIGRATOR)))
+        variable = f"REWARDS_{slug.upper()}"
+        monkeypatch.setenv(
+            variable, make_conninfo(os.environ[SUPERUSER_URL], dbname=name, user=MIGRATOR, password=migrator)
+        )
+        place = setup.add_environment(application, slug, rank=rank, protected=rank == 2, actor=COMMAND_LINE)
+        target = setup.add_database(place, slug, connection=f"env:{variable}", owner_role="", actor=COMMAND_LINE)
+        plane = ControlPlane.objects.get().pk
+        install(target_of(target), installation_sql(control_plane_id=plane, database_id=target.pk))
+        targets.append(target)
+    environment = TIMINGS | {
+        name: make_conninfo_url(os.environ[name], database) for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
+    }
+    yield Rewards(source, database, *targets, environment=environment)
+    for target in targets:
+        name = f"{database}_{target.name}"
+        superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def make_conninfo_url(url: str, database: str) -> str:
+    """Return the same address with another database: executors are told where this test's control database is."""
+    return f"{url.rpartition('/')[0]}/{database}"
