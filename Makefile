@@ -8,8 +8,14 @@ help: ## List the targets
 dev: .venv/ready ## Serve on this machine with own PostgreSQL and Redis (ARGS=PORT)
 	$(RUN) -m controlplane.local dev $(ARGS)
 
+manage: .venv/ready ## Run a command of the product beside `make dev` (ARGS='plan …')
+	$(RUN) -m controlplane.local run $(RUN) manage.py $(ARGS)
+
 test: .venv/ready ## Run every test against real servers
 	$(RUN) -m pytest -n auto $(ARGS)
+
+faults: .venv/ready ## Kill, halt and cut off a real installation; the last line says what came of it (ARGS=20)
+	$(RUN) -m tests.faults $(ARGS)
 
 check: format-check lint types contracts dependencies templates own-migrations ## Everything that needs no test run
 
@@ -47,4 +53,4 @@ lock: .venv/ready ## Resolve the dependencies anew
 	$(RUN) -m pip install --quiet --no-deps --editable .
 	touch .venv/ready
 
-.PHONY: help dev test check format format-check lint types contracts dependencies templates own-migrations lock
+.PHONY: help dev manage test faults check format format-check lint types contracts dependencies templates own-migrations lock

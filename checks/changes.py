@@ -15,8 +15,11 @@ class Verb(StrEnum):
     CREATE_OBJECT = "create object"
     COMMENT = "comment"
     GRANT = "grant"
+    GRANT_BROADLY = "grant broadly"
     READ = "read"
     SETTING = "setting"
+    RAISE_TIMEOUT = "raise timeout"
+    SETTING_UNKNOWN = "unknown setting"
     MAINTENANCE = "maintenance"
     ADD_COLUMN = "add column"
     ADD_COLUMN_HARD = "add column that is not free"
@@ -41,6 +44,9 @@ class Verb(StrEnum):
     RENAME_TABLE = "rename table"
     RENAME_OBJECT = "rename object"
     ALTER_OBJECT = "alter object"
+    REPLACE_FUNCTION = "replace function"
+    DEFINER_FUNCTION = "function with the rights of its owner"
+    UNTRUSTED_FUNCTION = "function in a language without limits"
     INSERT = "insert"
     UPDATE = "update"
     DELETE = "delete"
@@ -52,6 +58,7 @@ class Verb(StrEnum):
     DROP_CASCADE = "drop cascade"
     REWRITE = "rewrite"
     RESTRUCTURE = "restructure"
+    MOVE = "move to another schema"
     SESSION_ROLE = "change session role"
     TRANSACTION = "transaction control"
     COPY_PROGRAM = "copy with a program"
@@ -64,8 +71,9 @@ class Change:
     """One change of one object. Names are SQL: schema-qualified as written, quoted where needed.
 
     `table` is the relation changed, or "" when none is; `name` the column, constraint, index or object within it.
-    `columns` are those of a constraint or index. `detail` depends on the verb: a type, an expression, a new name, or
-    words about what is not known. `offset` is in characters of the script, -1 when the parser does not say.
+    `columns` are those of a constraint or index; `from_index` is a constraint that takes over an index built before.
+    `detail` depends on the verb: a type, an expression, a new name, or words about what is not known. `offset` is in
+    characters of the script, -1 when the parser does not say.
     """
 
     verb: Verb
@@ -78,6 +86,7 @@ class Change:
     if_not_exists: bool = False
     unique: bool = False
     inline: bool = False
+    from_index: bool = False
     offset: int = -1
 
     @property

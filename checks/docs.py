@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 
 from checks.finding import Rule
-from checks.report import judge
-from checks.rules import RULES, UNPARSABLE
+from checks.report import Part, judge
+from checks.rules import RULES, UNPARSABLE, VERIFY_RULES
 
 
 def pages() -> dict[str, str]:
     """Return the text of every page by its file name."""
-    return {f"{rule.code}.md": page(rule) for rule in (*RULES, UNPARSABLE)}
+    return {f"{rule.code}.md": page(rule) for rule in (*RULES, *VERIFY_RULES, UNPARSABLE)}
 
 
 def page(rule: Rule) -> str:
     """Return the Markdown page of one check."""
-    finding = next(found for found in judge(rule.bad).findings if found.code == rule.code)
+    part = Part.VERIFY if rule in VERIFY_RULES else Part.FORWARD
+    finding = next(found for found in judge(rule.bad, part=part).findings if found.code == rule.code)
     parts = [
         f"# {rule.title}",
         f"`{rule.code}` · {rule.severity}",

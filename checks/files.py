@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,18 @@ from checks.errors import CheckError
 
 MAX_FILE_BYTES = 5_000_000
 MAX_FILES = 20_000
+
+
+class PathMissing(CheckError):
+    """There is neither a file nor a folder of that name."""
+
+    code: ClassVar[str] = "path-missing"
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"There is no file or folder {path}. No migration was read, so nothing is known about what would reach the "
+            "database. Correct the path."
+        )
 
 
 class FolderMissing(CheckError):
@@ -53,9 +66,9 @@ class FileTooLarge(CheckError):
 
     code: ClassVar[str] = "file-too-large"
 
-    def __init__(self, *, path: str, size_bytes: int) -> None:
+    def __init__(self, *, path: str) -> None:
         super().__init__(
-            f"{path} has {size_bytes} bytes, more than {MAX_FILE_BYTES}. No migration was read. "
+            f"{path} has more than {MAX_FILE_BYTES} bytes. No migration was read. "
             "Move the data out of the migration, or split the file."
         )
 
@@ -90,7 +103,7 @@ def read_folder(path: Path) -> dict[str, bytes]:
     Raises a CheckError: FolderMissing, FolderEmpty, SymlinkOutside, FileTooLarge (more than MAX_FILE_BYTES),
     TooManyFiles, or FileUnreadable. Links to folders are not followed; devices, pipes and sockets are passed over.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         raise FolderMissing(folder=path)
     root = path.resolve()
     files: dict[str, bytes] = {}
@@ -103,6 +116,33 @@ def read_folder(path: Path) -> dict[str, bytes]:
     if not files:
         raise FolderEmpty(folder=path)
     return dict(sorted(files.items()))
+
+
+def is_folder(path: Path | str) -> bool:
+    """True for a folder that can be seen; where a parent is closed, Path.is_dir would raise."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def read_file(path: str) -> bytes:
+    """Return what a file, pipe or device gives until its end, at most MAX_FILE_BYTES.
+
+    Raises PathMissing, FileUnreadable or FileTooLarge.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise PathMissing(path=path) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise FileUnreadable(path=path, problem=getattr(error, "strerror", None) or str(error)) from error
+    return within_limit(path, content)
+
+
+def within_limit(path: str, content: bytes) -> bytes:
+    """Return the content, of which at most one byte more than allowed was read. Raises FileTooLarge."""
+    if len(content) > MAX_FILE_BYTES:
+        raise FileTooLarge(path=path)
+    return content
 
 
 def _entries(root: Path) -> Iterator[Path]:
@@ -141,6 +181,4 @@ def _read(entry: Path, name: str) -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise FileUnreadable(path=name, problem=error.strerror or "unknown reason") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise FileTooLarge(path=name, size_bytes=entry.stat().st_size)
-    return content
+    return within_limit(name, content)

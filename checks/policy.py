@@ -39,7 +39,6 @@ class Requirements:
     approvals: tuple[str, ...]  # one role per approval; a person counts for one
     staging_first: bool
     rollback: bool  # every migration has a rollback script
-    concurrently_alone: bool  # statements that refuse a transaction stand in files of their own
 
     def as_plan(self) -> dict[str, Any]:
         """Return the requirements as the values that are digested."""
@@ -47,7 +46,6 @@ class Requirements:
             "approvals": list(self.approvals),
             "staging_first": self.staging_first,
             "rollback": self.rollback,
-            "concurrently_alone": self.concurrently_alone,
         }
 
 
@@ -82,9 +80,7 @@ def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk) -> Re
     staging_first = rules.get("staging_first", protected)
     if not isinstance(staging_first, bool):
         raise PolicyUnreadable(problem='"staging_first" must be true or false')
-    return Requirements(
-        approvals=tuple(asked), staging_first=staging_first, rollback=protected, concurrently_alone=protected
-    )
+    return Requirements(approvals=tuple(asked), staging_first=staging_first, rollback=protected)
 
 
 def unmet(needs: Requirements, *, given: Iterable[Given], missing_in_staging: Iterable[str]) -> tuple[Unmet, ...]:

@@ -8,11 +8,9 @@ from dataclasses import replace
 from checks.changes import Change, Verb
 from checks.names import parts, qualified, quote
 from checks.reading_data import data_changes
+from checks.reading_programs import create_function, define, grant, setting
 from checks.reading_tables import alter_table
 from checks.tree import Tree
-
-# Settings that change who acts, or switch off triggers and foreign keys, behind the back of the runner.
-GUARDED_SETTINGS = frozenset({"role", "session_authorization", "session_replication_role"})
 
 _DATA = frozenset(
     {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CreateTableAsStmt", "ExplainStmt"}
@@ -22,14 +20,12 @@ _SIMPLE: dict[str, Verb] = {
     "CommentStmt": Verb.COMMENT,
     "SecLabelStmt": Verb.COMMENT,
     "ConstraintsSetStmt": Verb.SETTING,
-    "CreateFunctionStmt": Verb.CREATE_OBJECT,
     "CreateEnumStmt": Verb.CREATE_OBJECT,
     "CreateDomainStmt": Verb.CREATE_OBJECT,
     "CompositeTypeStmt": Verb.CREATE_OBJECT,
     "CreateRangeStmt": Verb.CREATE_OBJECT,
     "CreateSeqStmt": Verb.CREATE_OBJECT,
     "CreateStatsStmt": Verb.CREATE_OBJECT,
-    "DefineStmt": Verb.CREATE_OBJECT,
     "CreateTrigStmt": Verb.ALTER_OBJECT,
     "CreatePolicyStmt": Verb.ALTER_OBJECT,
     "AlterPolicyStmt": Verb.ALTER_OBJECT,
@@ -45,7 +41,6 @@ _SIMPLE: dict[str, Verb] = {
     "RefreshMatViewStmt": Verb.ALTER_OBJECT,
     "AlterDomainStmt": Verb.ALTER_OBJECT,
     "AlterDefaultPrivilegesStmt": Verb.ALTER_OBJECT,
-    "AlterObjectSchemaStmt": Verb.RESTRUCTURE,
     "ClusterStmt": Verb.REWRITE,
     "DoStmt": Verb.PROCEDURE,
     "CallStmt": Verb.PROCEDURE,
@@ -68,7 +63,11 @@ def _create_table(tree: Tree) -> tuple[Change, ...]:
     tree = tree.get("base") or tree  # a foreign table wraps the description of a table
     partition = tree.get("partbound") is not None
     verb = Verb.CREATE_PARTITION if partition else Verb.CREATE_TABLE
-    return (Change(verb, table=tree.relation(), if_not_exists=tree.flag("if_not_exists")),)
+    table = tree.relation()
+    made = Change(verb, table=table, if_not_exists=tree.flag("if_not_exists"))
+    # Queries of a parent see the rows of every table that inherits from it.
+    parents = () if partition else tree.each("inhRelations")
+    return (made, *(Change(Verb.ALTER_OBJECT, table=one.range_name(), detail=f"{table} inherits") for one in parents))
 
 
 def _create_schema(tree: Tree) -> tuple[Change, ...]:
@@ -164,11 +163,8 @@ def _rename(tree: Tree) -> tuple[Change, ...]:
     )
 
 
-def _setting(tree: Tree) -> tuple[Change, ...]:
-    name = tree.text("name").lower()
-    if name in GUARDED_SETTINGS or tree.enum("kind") == "VAR_RESET_ALL":
-        return (Change(Verb.SESSION_ROLE, name=name or "every setting"),)
-    return (Change(Verb.SETTING, name=name),)
+def _move(tree: Tree) -> tuple[Change, ...]:
+    return (Change(Verb.MOVE, table=tree.relation(), detail=quote(tree.text("newschema"))),)
 
 
 def _vacuum(tree: Tree) -> tuple[Change, ...]:
@@ -187,11 +183,6 @@ def _copy(tree: Tree) -> tuple[Change, ...]:
     return (Change(Verb.UNKNOWN, table=tree.relation(), detail="COPY with a file or a client's data"),)
 
 
-def _grant(tree: Tree) -> tuple[Change, ...]:
-    granted = tree.flag("is_grant") and tree.tag == "GrantStmt"
-    return (Change(Verb.GRANT if granted else Verb.ALTER_OBJECT, detail="change of privileges"),)
-
-
 def _view(tree: Tree) -> tuple[Change, ...]:
     return (Change(Verb.CREATE_VIEW, table=tree.relation("view")),)
 
@@ -208,13 +199,16 @@ _READERS: dict[str, Callable[[Tree], tuple[Change, ...]]] = {
     "ReindexStmt": _reindex,
     "DropStmt": _drop,
     "RenameStmt": _rename,
-    "VariableSetStmt": _setting,
+    "VariableSetStmt": setting,
     "VariableShowStmt": lambda _: (Change(Verb.READ),),
     "VacuumStmt": _vacuum,
     "TruncateStmt": _truncate,
     "CopyStmt": _copy,
-    "GrantStmt": _grant,
-    "GrantRoleStmt": _grant,
+    "GrantStmt": grant,
+    "GrantRoleStmt": grant,
+    "CreateFunctionStmt": create_function,
+    "DefineStmt": define,
+    "AlterObjectSchemaStmt": _move,
     "ViewStmt": _view,
     "LockStmt": _lock,
     "AlterTableStmt": alter_table,

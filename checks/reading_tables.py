@@ -59,6 +59,15 @@ def _command(command: Tree, table: str) -> Iterator[Change]:
                      definition=using.sql() if using else "", offset=definition.offset)  # fmt: skip
     else:
         yield Change(_verb(subtype), table=table, name=name, detail=_words(subtype))
+        yield from _second_table(subtype, definition, table)
+
+
+def _second_table(subtype: str, definition: Tree | None, table: str) -> Iterator[Change]:
+    """Yield what happens to the other table of ATTACH, DETACH and INHERIT: it is locked, and other rows are seen."""
+    if definition is not None and definition.tag == "PartitionCmd":
+        yield Change(Verb.ALTER_OBJECT, table=definition.relation("name"), detail=f"{_words(subtype)} of {table}")
+    elif definition is not None and subtype in {"AT_AddInherit", "AT_DropInherit"}:
+        yield Change(Verb.RESTRUCTURE, table=definition.range_name(), detail=f"{_words(subtype)} of {table}")
 
 
 def _verb(subtype: str) -> Verb:
@@ -136,8 +145,9 @@ def constraint_change(part: Tree, table: str, *, inline_column: str = "") -> Cha
     waived = part.flag("skip_validation") or (
         contype in {"CONSTR_CHECK", "CONSTR_FOREIGN"} and not part.flag("is_enforced")
     )
-    # An index built before, CONCURRENTLY, makes the constraint a matter of the catalogue.
-    ready = bool(part.text("indexname"))
+    # An index built before, CONCURRENTLY, makes UNIQUE a matter of the catalogue. PRIMARY KEY also sets NOT NULL.
+    index = part.text("indexname")
+    ready = bool(index) and contype != "CONSTR_PRIMARY"
     expression = part.get("raw_expr")
     return Change(
         Verb.ADD_CONSTRAINT_NOT_VALID if waived or ready else Verb.ADD_CONSTRAINT,
@@ -148,5 +158,6 @@ def constraint_change(part: Tree, table: str, *, inline_column: str = "") -> Cha
         columns=columns,
         definition=part.sql(),
         inline=bool(inline_column),
+        from_index=bool(index),
         offset=part.offset,
     )

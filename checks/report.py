@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from checks.errors import Unparsable
 from checks.finding import Finding, Hit, Report
 from checks.risk import classify
-from checks.rules import RULES, UNPARSABLE
+from checks.rules import RULES, UNPARSABLE, VERIFY_RULES
 from checks.statements import Script, parse
 
 
-def judge(script_text: str) -> Report:
+class Part(StrEnum):
+    """Which script of a migration it is."""
+
+    FORWARD = "forward"
+    ROLLBACK = "rollback"
+    VERIFY = "verify"
+
+
+def judge(script_text: str, *, part: Part = Part.FORWARD) -> Report:
     """Return the findings, the class and the statements of a script, findings in the order of the text.
 
     Never raises for bad SQL: a script that cannot be parsed is one blocking finding, and high-risk.
@@ -20,16 +29,24 @@ def judge(script_text: str) -> Report:
         script = parse(script_text)
     except Unparsable as error:
         return Report((), (_unparsable(error),), classify(error), unparsable=error)
-    findings = sorted(_findings(script), key=lambda finding: (finding.line, finding.column, finding.code))
+    findings = sorted(_findings(script, part), key=lambda finding: (finding.line, finding.column, finding.code))
     return Report(script.statements, tuple(findings), classify(script))
 
 
-def _findings(script: Script) -> Iterator[Finding]:
-    for rule in RULES:
+def _findings(script: Script, part: Part) -> Iterator[Finding]:
+    for rule in (*RULES, *(VERIFY_RULES if part is Part.VERIFY else ())):
         for hit in rule.judge(script):
             line, column = _place(script, hit)
-            index = hit.statement.index
-            yield Finding(rule.code, rule.severity, hit.message, rule.help, hit.rewrite, line, column, index)
+            index, rewrite = hit.statement.index, hit.rewrite if _can_be_offered(hit.rewrite) else ""
+            yield Finding(rule.code, rule.severity, hit.message, rule.help, rewrite, line, column, index)
+
+
+def _can_be_offered(rewrite: str) -> bool:
+    """False for SQL that cannot be parsed: the parser's writer does not know the order of every clause."""
+    try:
+        return rewrite != "" and parse(rewrite).statements != ()
+    except Unparsable:
+        return False
 
 
 def _place(script: Script, hit: Hit) -> tuple[int, int]:

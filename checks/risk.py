@@ -53,6 +53,13 @@ _CLASSES: dict[Verb, tuple[Risk, str]] = {
     Verb.COMMENT: (Risk.SAFE, "changes a comment"),
     Verb.GRANT: (Risk.SAFE, "grants privileges"),
     Verb.READ: (Risk.SAFE, "reads only"),
+    Verb.RAISE_TIMEOUT: (Risk.CONTROLLED, "raises {s}, or takes its limit away"),
+    Verb.SETTING_UNKNOWN: (Risk.HIGH, "changes setting {s}, which is not on the list of harmless ones"),
+    Verb.GRANT_BROADLY: (Risk.CONTROLLED, "grants {d}"),
+    Verb.REPLACE_FUNCTION: (Risk.CONTROLLED, "may replace {s}, which others may call"),
+    Verb.DEFINER_FUNCTION: (Risk.CONTROLLED, "makes {s}, which acts with the rights of its owner (SECURITY DEFINER)"),
+    Verb.UNTRUSTED_FUNCTION: (Risk.HIGH, "makes {s} in {d}, a language that is not known to be confined"),
+    Verb.MOVE: (Risk.HIGH, "moves {s} to schema {d}"),
     Verb.SETTING: (Risk.SAFE, "changes setting {s}"),
     Verb.MAINTENANCE: (Risk.SAFE, "cleans up or analyses {s} without blocking anyone"),
     Verb.ADD_COLUMN: (Risk.SAFE, "adds nullable {s}"),
@@ -143,14 +150,17 @@ def _judged(statement: Statement) -> Iterator[Classified]:
 
 
 def _several_tables(script: Script) -> Iterator[Classified]:
+    changes = [(statement, change) for statement in script.statements for change in statement.changes]
     tables: dict[str, None] = {}
     renamed: dict[str, str] = {}
-    for statement in script.statements:
-        for change in statement.changes:
-            if change.table and change.verb in _COUNTED and not statement.is_new(change.table):
-                tables.setdefault(renamed.get(change.table, change.table))
-            if change.verb is Verb.RENAME_TABLE:
-                # The same table under its new name is not a second one.
-                renamed[sibling(change.table, change.detail)] = renamed.get(change.table, change.table)
+    # As long as the search path is the usual one, `a` and `public.a` are one table.
+    usual = "" if any(change.name == "search_path" for _, change in changes) else "public."
+    for statement, change in changes:
+        table = change.table.removeprefix(usual)
+        if change.table and change.verb in _COUNTED and not statement.is_new(change.table):
+            tables.setdefault(renamed.get(table, table))
+        if change.verb is Verb.RENAME_TABLE:
+            # The same table under its new name is not a second one.
+            renamed[sibling(table, change.detail)] = renamed.get(table, table)
     if len(tables) > 1:
         yield Classified(Risk.HIGH, (f"changes {len(tables)} existing tables in one script: {', '.join(tables)}",))

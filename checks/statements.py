@@ -131,6 +131,18 @@ def _statements(text: str, nodes: Any) -> Iterator[Statement]:
         )
 
 
+_UNNAMES = frozenset({Verb.DROP_TABLE, Verb.DROP_CASCADE, Verb.RENAME_TABLE, Verb.MOVE})
+
+
+def _names_after(change: Change) -> frozenset[str]:
+    """Return the name a table of ours goes by from now on; none after a DROP."""
+    if change.verb is Verb.RENAME_TABLE:
+        return frozenset({sibling(change.table, change.detail)})
+    if change.verb is Verb.MOVE:
+        return frozenset({f"{change.detail}.{parts(change.table)[-1]}"})
+    return frozenset()
+
+
 def _with_new_tables(statements: Iterator[Statement]) -> Iterator[Statement]:
     """Tell every statement which tables this script has made by then."""
     new: frozenset[str] = frozenset()
@@ -139,16 +151,14 @@ def _with_new_tables(statements: Iterator[Statement]) -> Iterator[Statement]:
             # IF NOT EXISTS may find a table with rows and users: that one is not new.
             if change.verb in {Verb.CREATE_TABLE, Verb.CREATE_PARTITION} and not change.if_not_exists:
                 new |= {change.table}
-            elif change.verb is Verb.RENAME_TABLE:
-                new = new - {change.table} | (
-                    {sibling(change.table, change.detail)} if change.table in new else frozenset()
-                )
-            elif change.verb is Verb.SETTING and change.name.lower() == "search_path":
+            elif change.verb is Verb.SETTING and change.name == "search_path":
                 # From here on a bare name may mean another table.
                 new = frozenset(table for table in new if len(parts(table)) > 1)
         yield replace(statement, new_tables=new)
-        # A dropped table is still this script's own while it is being dropped, and not afterwards.
-        new -= {change.table for change in statement.changes if change.verb in {Verb.DROP_TABLE, Verb.DROP_CASCADE}}
+        # What goes by another name afterwards, or by none, is still this script's own while that happens.
+        for change in statement.changes:
+            if change.verb in _UNNAMES:
+                new = new - {change.table} | (_names_after(change) if change.table in new else frozenset())
 
 
 def _relations(tree: Tree) -> tuple[str, ...]:

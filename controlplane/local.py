@@ -1,24 +1,29 @@
 """Local mode: the whole product on one machine, with its own servers, for as long as the command runs."""
 
+import json
 import os
-import secrets
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.embedded import LocalServers
+from controlplane.embedded import AlreadyStarted, LocalServers
+from controlplane.embedded.children import Children
+from controlplane.embedded.passwords import kept_password, write_private
+from controlplane.embedded.processes import free_port
 from deployments.errors import DeploymentError
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var" / "local"
-STOP_SECONDS = 20
+ENVIRONMENT = "environment"  # the file that tells commands beside `dev` where everything is
+LOOK_SECONDS = 0.2
+WORKER = ("-m", "celery", "--app", "controlplane", "worker", "--queues", "jobs", "--loglevel", "WARNING")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dev`, or `run COMMAND …`, and return the exit status."""
+    """Run `dev [PORT]`, or `run COMMAND …`, and return the exit status."""
     match list(arguments):
         case ["dev", *options]:
             return dev(options)
@@ -29,21 +34,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 @contextmanager
-def product(folder: Path = VAR) -> Iterator[dict[str, str]]:
-    """Yield the environment of a migrated installation whose servers run while the block does."""
+def product(folder: Path = VAR) -> Iterator[tuple[LocalServers, dict[str, str]]]:
+    """Yield the servers and the environment of a migrated installation, which runs while the block does."""
     with LocalServers(folder) as servers:
-        environment = os.environ | {"DEBUG": "true", "SECRET_KEY": kept_secret(folder)} | servers.environment()
+        told = folder / ENVIRONMENT
+        told.unlink(missing_ok=True)  # of an owner that was killed
+        secret = kept_password(folder / "secret_key")
+        own = {"DEBUG": "true", "SECRET_KEY": secret} | servers.environment()
+        environment = os.environ | own
         subprocess.run(manage("migrate", "--verbosity=0"), env=environment, cwd=ROOT, check=True)
-        yield environment
+        write_private(told, json.dumps(own))
+        try:
+            yield servers, environment
+        finally:
+            told.unlink(missing_ok=True)
 
 
-def kept_secret(folder: Path) -> str:
-    """Return the key that signs sessions, made at the first start and kept in a file only its owner reads."""
-    file = folder / "secret_key"
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-    return file.read_text()
+def running(folder: Path = VAR) -> dict[str, str] | None:
+    """Return the environment of the installation that another command is running here; None while it starts."""
+    told = folder / ENVIRONMENT
+    return os.environ | json.loads(told.read_text()) if told.exists() else None
 
 
 def manage(*arguments: str) -> list[str]:
@@ -52,43 +62,36 @@ def manage(*arguments: str) -> list[str]:
 
 
 def dev(options: Sequence[str]) -> int:
-    """Serve until Ctrl-C, or until one of the processes ends."""
+    """Serve until Ctrl-C, or until a process or a server ends; then stop the others. Raises ServerEnded."""
     port = options[0] if options else str(free_port())
-    with product() as environment, ExitStack() as running:
-        web = start(running, manage("runserver", "--noreload", f"127.0.0.1:{port}"), environment)
-        sys.stdout.write(f"Locktender is at http://127.0.0.1:{port}/ · Ctrl-C stops it.\n")
+    with product() as (servers, environment), Children() as children:
+        for command, known_by in (
+            (manage("dispatch"), "dispatch"),
+            ([sys.executable, *WORKER], "worker"),
+            (manage("runserver", "--noreload", f"127.0.0.1:{port}"), "runserver"),
+        ):
+            children.start(command, known_by=known_by, environment=environment, cwd=ROOT)
+        sys.stdout.write(
+            f"Locktender is at http://127.0.0.1:{port}/, with a dispatcher and a worker. Ctrl-C stops it.\n"
+            "Commands beside it: make manage ARGS=help\n"
+        )
         sys.stdout.flush()
-        return web.wait()
+        while (ended := children.ended) is None:
+            servers.require_running()
+            time.sleep(LOOK_SECONDS)
+        return ended.returncode
 
 
 def run(command: Sequence[str]) -> int:
-    """Run one command against the local servers and return its exit status."""
-    with product() as environment:
-        return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
-
-
-def start(running: ExitStack, command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that is ended when `running` closes."""
-    process = subprocess.Popen(command, env=environment, cwd=ROOT)
-    running.callback(end, process)
-    return process
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to stop, and kill it if it does not."""
-    process.terminate()
+    """Run one command against the local servers, its own or those that `dev` runs, and return its exit status."""
     try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def free_port() -> int:
-    """Return a port of loopback that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        with product() as (_, environment):
+            return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+    except AlreadyStarted:
+        beside = running()
+        if beside is None:
+            raise
+        return subprocess.run(command, env=beside, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -41,20 +41,23 @@ TIME_ZONE = "UTC"
 def control_database(url: PostgresDsn) -> dict[str, Any]:
     """Return Django's description of the control database at this URL.
 
-    Nobody waits for a lock without a limit, and a forgotten transaction does not hold one for ever.
+    Nobody waits for a lock without a limit, and a forgotten transaction does not hold one for ever. What the URL says
+    itself goes before that: of several `-c` for one setting the server takes the last.
     """
     host = url.hosts()[0]
+    given = dict(url.query_params())
+    limits = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout=60s"
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": (url.path or "/").lstrip("/"),
+        "NAME": unquote((url.path or "/").removeprefix("/")),
         "USER": unquote(host["username"] or ""),
         "PASSWORD": unquote(host["password"] or ""),
         "HOST": host["host"] or "",
         "PORT": host["port"] or 5432,
         "OPTIONS": {
-            **dict(url.query_params()),
             "connect_timeout": 5,
-            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout=60s",
+            **given,
+            "options": f"{limits} {given.get('options', '')}".rstrip(),
         },
     }
 
@@ -64,6 +67,7 @@ if CONFIGURATION.database_owner_url is not None:
     DATABASES["owner"] = control_database(CONFIGURATION.database_owner_url)
 
 # The control database is queue, state and lock; Celery only wakes (docs/decisions/0003-postgresql-decides.md).
+CELERY_APPLICATION = "controlplane.celery.app"  # for the dispatcher, which may not import us
 CELERY_BROKER_URL = str(CONFIGURATION.redis_url)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

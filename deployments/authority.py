@@ -7,7 +7,24 @@ from django.db.models import Model, Q, QuerySet
 
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
-from deployments.models import Application, Database, Environment, Grant, Job, MigrationRun, Step, User
+from deployments.models import (
+    Application,
+    Approval,
+    Contact,
+    Database,
+    Environment,
+    Grant,
+    Job,
+    Migration,
+    MigrationRun,
+    Observation,
+    Policy,
+    Release,
+    RunAuthor,
+    Step,
+    StepLog,
+    User,
+)
 from deployments.models.grant import Role
 from deployments.states import RUN_ACTIVE, RunState
 
@@ -43,6 +60,12 @@ ROLES: dict[Action, frozenset[Role]] = {
 }
 
 
+MAY_HAVE_RUN = frozenset(
+    {RunState.RUNNING, RunState.NEEDS_ATTENTION, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+)
+"""A run in one of these states can have changed its databases."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whether something is allowed, and why, in words a page can show."""
@@ -68,7 +91,7 @@ def may(user: User, action: Action, subject: Model | None = None) -> Decision:
             allowed=False,
             reason=f"You may not {action.value}: that takes the role {_either(ROLES[action])}{_where(subject)}.",
         )
-    if isinstance(subject, MigrationRun) and (refusal := _refusal_by_run(user, action, subject)):
+    if (run := _run_of(subject)) and (refusal := _refusal_by_run(user, action, run)):
         return Decision(allowed=False, reason=refusal)
     return Decision(allowed=True, reason=f"You hold the role {_either(held)}{_where(subject)}.")
 
@@ -115,7 +138,9 @@ def _covering(subject: Model | None) -> QuerySet[Grant]:
     return Grant.objects.filter(reach)
 
 
-def _place(subject: Model | None) -> tuple[Application | None, Environment | None]:
+def _place(subject: Model | None) -> tuple[Application | None, Environment | None]:  # noqa: PLR0911 # one per kind
+    if run := _run_of(subject):
+        return run.environment.application, run.environment
     match subject:
         case None:
             return None, None
@@ -123,29 +148,67 @@ def _place(subject: Model | None) -> tuple[Application | None, Environment | Non
             return subject, None
         case Environment():
             return subject.application, subject
-        case Database() | MigrationRun():
-            return subject.environment.application, subject.environment
-        case Job():
-            return _place(subject.run)
-        case Step():
-            return _place(subject.job)
+        case Database() | Policy():
+            return _place(subject.environment)
+        case Observation():
+            return _place(subject.database)
+        case Migration() | Release():
+            return subject.application, None
+        case Contact() | Grant():
+            return subject.application, subject.environment
     raise TypeError(f"authority knows no place for {type(subject).__name__}")
+
+
+def _run_of(subject: Model | None) -> MigrationRun | None:
+    """Return the run that this is, or is part of: what is closed about a run is closed about its parts."""
+    match subject:
+        case MigrationRun():
+            return subject
+        case Job() | Approval() | RunAuthor():
+            return subject.run
+        case Step():
+            return subject.job.run
+        case StepLog():
+            return subject.step.job.run
+    return None
 
 
 def _refusal_by_run(user: User, action: Action, run: MigrationRun) -> str:
     """Return why this run in particular is closed to this person, or ""."""
-    if action is Action.DECIDE:
-        if run.state != RunState.AWAITING:
-            return f"Run {run} is {RunState(run.state).label.lower()}: there is nothing left to decide."
-        if run.requested_by_id == user.pk:
-            return f"You requested run {run}. Somebody else decides about it."
-        if run.authors.filter(user=user).exists():
-            return f"You wrote part of what run {run} would execute. Somebody else decides about it."
-    if action in {Action.CANCEL, Action.RESOLVE} and run.state not in RUN_ACTIVE:
-        return f"Run {run} is {RunState(run.state).label.lower()}: it is over."
-    if action is Action.RESOLVE and run.state != RunState.NEEDS_ATTENTION:
-        return f"Run {run} is {RunState(run.state).label.lower()}: it goes on by itself."
+    match action:
+        case Action.DECIDE:
+            return _refusal_to_decide(user, run)
+        case Action.ROLL_BACK:
+            return _refusal_to_roll_back(run)
+        case Action.CANCEL | Action.RESOLVE if run.state not in RUN_ACTIVE:
+            return f"{_it_is(run)}: it is over."
+        case Action.RESOLVE if run.state != RunState.NEEDS_ATTENTION:
+            return f"{_it_is(run)}: it goes on by itself."
     return ""
+
+
+def _refusal_to_decide(user: User, run: MigrationRun) -> str:
+    if run.state != RunState.AWAITING:
+        return f"{_it_is(run)}: there is nothing left to decide."
+    if run.requested_by_id == user.pk:
+        return f"You requested run {run}. Somebody else decides about it."
+    if run.authors.filter(user=user).exists():
+        return f"You wrote part of what run {run} would execute. Somebody else decides about it."
+    if run.approvals.filter(approver=user).exists():
+        return f"You have decided about run {run} already."
+    return ""
+
+
+def _refusal_to_roll_back(run: MigrationRun) -> str:
+    if run.state == RunState.QUEUED:
+        return f"{_it_is(run)} and may still go on. Cancel it first."
+    if run.state not in MAY_HAVE_RUN or not run.jobs.filter(claims__gt=0).exists():
+        return f"Run {run} has executed nothing: there is nothing to roll back."
+    return ""
+
+
+def _it_is(run: MigrationRun) -> str:
+    return f"Run {run} is {RunState(run.state).label.lower()}"
 
 
 def _either(names: list[Role] | frozenset[Role]) -> str:

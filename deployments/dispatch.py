@@ -8,16 +8,18 @@ from datetime import timedelta
 from random import uniform
 
 import structlog
-from celery import current_app
+from celery import Celery
 from celery.exceptions import CeleryError
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
 from deployments.models import Database, Job, PeriodicTask, WorkerBeat
 from deployments.pipelines.launch import launch
+from deployments.postgres.connect import LINK_ERRORS
 from deployments.services.announce import JOB_CHANNEL
 
 log = structlog.get_logger()
@@ -38,7 +40,12 @@ WHERE job.id IN (
          AND NOT EXISTS (SELECT FROM deployments_job earlier WHERE earlier.run_id = due.run_id
                          AND earlier.position < due.position AND earlier.state <> 'succeeded')
          AND NOT EXISTS (SELECT FROM deployments_job writer WHERE writer.database_id = due.database_id
-                         AND writer.writes AND writer.state IN ('running', 'needs_attention')))
+                         AND writer.writes AND writer.state IN ('running', 'needs_attention'))
+         -- Who waited longer goes first; a job that itself waits for another database holds nobody up.
+         AND NOT EXISTS (SELECT FROM deployments_job older WHERE older.database_id = due.database_id
+                         AND older.id < due.id AND older.state = 'queued'
+                         AND NOT EXISTS (SELECT FROM deployments_job before WHERE before.run_id = older.run_id
+                                         AND before.position < older.position AND before.state <> 'succeeded')))
         OR (due.state = 'running' AND due.lease_until < clock_timestamp())
       )
     ORDER BY due.id FOR UPDATE OF due SKIP LOCKED
@@ -62,6 +69,7 @@ class Dispatcher:
     def __init__(self) -> None:
         """Prepare; nothing is looked at yet."""
         timings = settings.CONFIGURATION
+        self._celery: Celery = import_string(settings.CELERY_APPLICATION)
         self._sweep_seconds = timings.sweep.total_seconds()
         self._resend = timings.resend
         self._slots = timings.executor_slots
@@ -82,7 +90,7 @@ class Dispatcher:
                 while not self._stopped:
                     self.sweep()
                     self._sleep()
-            except (DatabaseError, InterfaceError) as away:
+            except (DatabaseError, InterfaceError, *LINK_ERRORS) as away:  # while listening, the driver's own
                 log.warning("control database away", reason=type(away).__name__)
                 connection.close()
                 time.sleep(min(1.0, self._sweep_seconds))
@@ -104,7 +112,7 @@ class Dispatcher:
         if time.monotonic() < self._broker_rests_until:
             return False
         try:
-            current_app.send_task(task, args=[number], expires=self._resend.total_seconds(), retry=False)
+            self._celery.send_task(task, args=[number], expires=self._resend.total_seconds(), retry=False)
         except BROKER_ERRORS as refused:
             log.warning("broker away", reason=type(refused).__name__)
             self._broker_rests_until = time.monotonic() + BROKER_PAUSE_SECONDS
@@ -118,7 +126,9 @@ class Dispatcher:
             log.info("driving without a worker", job=job_id)
             self._own.append(launch(job_id))
         else:
-            Job.objects.filter(pk=job_id).update(sent_at=None)  # for the next sweep, or another dispatcher
+            Job.objects.filter(pk=job_id, finished_at=None).update(
+                sent_at=None
+            )  # for the next sweep, or another dispatcher
 
     def _has_worker(self) -> bool:
         queue = settings.CELERY_TASK_DEFAULT_QUEUE

@@ -1,6 +1,7 @@
-"""The states of a run, a job and a step, and every legal move, as data. Plain Python: no Django model is imported."""
+"""The states of a run, a job and a step, and every legal move, as data. No model is imported."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
@@ -100,12 +101,23 @@ FIRST_JOB_STATES = frozenset({JobState.QUEUED})
 FIRST_STEP_STATES = frozenset({StepState.PENDING})
 
 
-def state_of_run(jobs: Iterable[str]) -> RunState:
-    """Return the state a started run has, given the states of its jobs in order.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job says about its run: where it stands, what it has done, and whether it found the plan moved."""
 
-    A job that needs attention outweighs everything; a run with one job done and another queued is running.
+    state: str
+    applied: int = 0
+    plan_moved: bool = False
+
+
+def state_of_run(jobs: Iterable[Outcome]) -> RunState:
+    """Return the state a started run has, given its jobs in order.
+
+    A job that needs attention outweighs everything; a run with one job done and another queued is running. A run whose
+    plan moved is superseded only if nothing of it was executed: else it is cancelled, and its jobs say how far it came.
     """
-    states = list(jobs)
+    outcomes = list(jobs)
+    states = [job.state for job in outcomes]
     if JobState.NEEDS_ATTENTION in states:
         return RunState.NEEDS_ATTENTION
     if JobState.RUNNING in states:
@@ -115,4 +127,8 @@ def state_of_run(jobs: Iterable[str]) -> RunState:
         return RunState.RUNNING if begun else RunState.QUEUED
     if all(state == JobState.SUCCEEDED for state in states):
         return RunState.SUCCEEDED
-    return RunState.FAILED if JobState.FAILED in states else RunState.CANCELLED
+    if JobState.FAILED in states:
+        return RunState.FAILED
+    executed = any(job.applied > 0 or job.state == JobState.SUCCEEDED for job in outcomes)
+    moved = any(job.plan_moved for job in outcomes)
+    return RunState.SUPERSEDED if moved and not executed else RunState.CANCELLED

@@ -26,6 +26,8 @@ def _judge(script: Script) -> Iterator[Hit]:
             # A foreign key inside ADD COLUMN finds only nulls: nothing to check.
             if change.inline and change.constraint == "FOREIGN KEY":
                 continue
+            if change.from_index:
+                continue  # the index is there; what a primary key still does is found by set-not-null-scan
             locked = _LOCKED.get(change.constraint)
             what = "checks every row" if locked else "builds an index"
             yield Hit(
@@ -47,11 +49,22 @@ def _rewrite(change: Change) -> str:
             return ""  # INCLUDE, NULLS NOT DISTINCT, DEFERRABLE …: an index without them would be another one
         suffix = ("pkey",) if change.constraint == "PRIMARY KEY" else (*columns, "key")
         name = change.name or derived(table, *suffix)
-        return (
+        head = (
             f"-- file 1, without a transaction\n"
             f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({', '.join(change.columns)});\n"
-            f"-- file 2\n"
-            f"ALTER TABLE {table} ADD CONSTRAINT {name} {change.constraint} USING INDEX {name};"
+        )
+        tail = f"ALTER TABLE {table} ADD CONSTRAINT {name} {change.constraint} USING INDEX {name};"
+        if change.constraint == "UNIQUE":
+            return f"{head}-- file 2\n{tail}"
+        # A primary key sets NOT NULL, which would read the whole table under its lock if nothing proved it before.
+        checks = [(column, derived(column, "not_null")) for column in change.columns]
+        added = [f"ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID" for column, check in checks]
+        validated = [f"ALTER TABLE {table} VALIDATE CONSTRAINT {check};\n" for _, check in checks]
+        required = [f"ALTER COLUMN {column} SET NOT NULL" for column, _ in checks]
+        dropped = [f"DROP CONSTRAINT {check}" for _, check in checks]
+        return (
+            f"{head}-- file 2\nALTER TABLE {table} {', '.join(added)};\n-- file 3\n{''.join(validated)}"
+            f"ALTER TABLE {table} {', '.join(required)};\n{tail}\nALTER TABLE {table} {', '.join(dropped)};"
         )
     if change.constraint not in _LOCKED:
         return ""

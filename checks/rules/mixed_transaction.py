@@ -21,6 +21,7 @@ def _judge(script: Script) -> Iterator[Hit]:
                 "If one of them fails, the file stays half applied.",
                 split,
             )
+            split = ""  # the whole file once, not once for every place
 
 
 def _split(script: Script) -> str:

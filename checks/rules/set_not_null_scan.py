@@ -16,6 +16,13 @@ def _judge(script: Script) -> Iterator[Hit]:
     for statement in script.statements:
         for change in statement.changes:
             key = (change.table, change.name)
+            if change.constraint == "PRIMARY KEY" and change.from_index and not statement.is_new(change.table):
+                yield Hit(
+                    statement,
+                    f"PRIMARY KEY makes the columns of its index NOT NULL. Unless they are so already, this reads all "
+                    f"of {change.table} while nobody can read or write it.",
+                    offset=change.offset,
+                )
             if change.constraint == "CHECK":
                 checks[key] = change.detail
                 if change.verb is Verb.ADD_CONSTRAINT:

@@ -13,6 +13,7 @@ def _judge(script: Script) -> Iterator[Hit]:
     for statement in script.statements:
         if statement.transaction_control:
             yield Hit(statement, f"{statement.kind} ends or divides the transaction that the runner opened.", kept)
+            kept = ""  # the whole file once, not once for every place
 
 
 RULE = Rule(

@@ -9,6 +9,7 @@ from controlplane.embedded.errors import (
     AlreadyStarted,
     CannotLeaveRoot,
     DatabaseHalfGiven,
+    FolderNotOurs,
     InitialisationFailed,
     LeftoverDoesNotEnd,
     OtherDataVersion,
@@ -18,6 +19,7 @@ from controlplane.embedded.errors import (
     ProgramUnusable,
     RedisNotFound,
     ServerDidNotStart,
+    ServerEnded,
     ServerNotRunning,
 )
 from controlplane.embedded.identity import Identity, unprivileged
@@ -29,6 +31,7 @@ __all__ = [
     "AlreadyStarted",
     "CannotLeaveRoot",
     "DatabaseHalfGiven",
+    "FolderNotOurs",
     "Identity",
     "InitialisationFailed",
     "LeftoverDoesNotEnd",
@@ -43,6 +46,7 @@ __all__ = [
     "RedisNotFound",
     "RedisServer",
     "ServerDidNotStart",
+    "ServerEnded",
     "ServerNotRunning",
     "StopMode",
     "find_postgres",

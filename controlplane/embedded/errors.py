@@ -57,6 +57,31 @@ class AlreadyStarted(DeploymentError):
         )
 
 
+class FolderNotOurs(DeploymentError):
+    """Files of the servers belong to another user."""
+
+    code = "folder-not-ours"
+
+    def __init__(self, *, folder: Path, path: str) -> None:
+        super().__init__(
+            f"{path} is closed to the user that runs this, so the servers in {folder} cannot be started. The data is "
+            "untouched. Mostly root started here once: start as that user again, or have the folder and everything "
+            "in it given to you (chown -R)."
+        )
+
+
+class ServerEnded(DeploymentError):
+    """A server that should run for as long as the command does has ended."""
+
+    code = "server-ended"
+
+    def __init__(self, *, server: str, log: Path) -> None:
+        super().__init__(
+            f"{server} ended by itself, so everything else was stopped too. What was committed is kept. "
+            f"Read {log}, then start again."
+        )
+
+
 class PortTaken(DeploymentError):
     """The port the server must have belongs to someone else now."""
 

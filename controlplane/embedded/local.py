@@ -9,9 +9,9 @@ from typing import Self
 
 import psycopg
 
-from controlplane.embedded.errors import DatabaseHalfGiven
+from controlplane.embedded.errors import DatabaseHalfGiven, ServerEnded
 from controlplane.embedded.interruptions import Interruptions
-from controlplane.embedded.lock import FolderLock
+from controlplane.embedded.lock import FolderLock, refuse_what_is_not_ours
 from controlplane.embedded.passwords import kept_password
 from controlplane.embedded.postgres import PostgresServer
 from controlplane.embedded.postgres_access import grant_use
@@ -60,10 +60,10 @@ class LocalServers:
     def __enter__(self) -> Self:
         """Start what was not given.
 
-        Raises AlreadyStarted, with the holder's process id, if this folder is in use, and what the servers
-        raise.
+        Raises AlreadyStarted, with the holder's process id, if this folder is in use, FolderNotOurs, and what
+        the servers raise.
         """
-        with ExitStack() as started:
+        with ExitStack() as started, refuse_what_is_not_ours(self.folder):
             self._interruptions.install()
             started.callback(self._interruptions.remove)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,12 @@ class LocalServers:
         """Stop what was started, last first, and let go of the folder."""
         self._interruptions.hold()
         self._stack.close()
+
+    def require_running(self) -> None:
+        """Return if every server that was started still runs. Raises ServerEnded."""
+        for server in (self.postgres, self.redis):
+            if server is not None and not server.is_running:
+                raise ServerEnded(server=server.name, log=server.log)
 
     def environment(self) -> dict[str, str]:
         """Return DATABASE_URL (the application's role), DATABASE_OWNER_URL (the owner's) and REDIS_URL.

@@ -2,9 +2,23 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.embedded.errors import AlreadyStarted
+from controlplane.embedded.errors import AlreadyStarted, FolderNotOurs
+
+
+@contextmanager
+def refuse_what_is_not_ours(folder: Path) -> Iterator[None]:
+    """Say in words that a folder was taken by another user: by root, mostly, who started here once.
+
+    Raises FolderNotOurs for a PermissionError of the block.
+    """
+    try:
+        yield
+    except PermissionError as problem:
+        raise FolderNotOurs(folder=folder, path=str(problem.filename or folder)) from problem
 
 
 class FolderLock:

@@ -6,132 +6,53 @@ production, and no path is too long. Any local user can reach the port, so the p
 
 import signal
 import subprocess
-import time
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from controlplane.embedded.binaries import REDIS_PROGRAMS, find_redis
-from controlplane.embedded.errors import PortTaken, ServerDidNotStart, ServerNotRunning
-from controlplane.embedded.lock import FolderLock
 from controlplane.embedded.passwords import kept_password, write_private
-from controlplane.embedded.processes import (
-    LOOPBACK,
-    POLL_SECONDS,
-    end,
-    end_leftover,
-    free_port,
-    log_since,
-    log_size,
-    reason_in,
-    spawn,
-)
+from controlplane.embedded.processes import LOOPBACK, end_leftover, spawn
+from controlplane.embedded.server import EmbeddedServer
 
-_START_TIMEOUT = timedelta(seconds=30)
 _ANSWER_TIMEOUT_SECONDS = 0.5
-_ORDERLY = ((signal.SIGTERM, timedelta(seconds=20)),)
 
 
-class RedisServer:
-    """A server on a port of 127.0.0.1, with its data, log, lock, configuration and password in `folder`, by `name`.
+class RedisServer(EmbeddedServer):
+    """A Redis-compatible server, with its configuration and password in the folder too.
 
     Everything accepted is in an append-only file, written out every second. When memory is short it refuses
-    writes and never drops a message. One owner at a time, as for PostgresServer. It runs as the caller, root
-    included: unlike PostgreSQL it allows that, and it reads nothing that others can write.
+    writes and never drops a message. It runs as the caller, root included: unlike PostgreSQL it allows that,
+    and it reads nothing that others can write.
     """
+
+    _start_timeout = timedelta(seconds=30)
+    _orderly = ((signal.SIGTERM, timedelta(seconds=20)),)
+    _at_once = _orderly
 
     def __init__(
         self, folder: Path, *, name: str = "redis", port: int | None = None, program: Path | None = None
     ) -> None:
         """Prepare a server; nothing is started or written. Without `port` a free one is chosen."""
-        self.folder = folder.resolve()
-        self.name = name
-        self.data = self.folder / name
-        self.log = self.folder / f"{name}.log"
+        super().__init__(folder, name=name, port=port)
         self._configuration = self.folder / f"{name}.conf"
         self._pid_file = self.folder / f"{name}.pid"
-        self._password_file = self.folder / f"{name}.password"
-        self._lock = FolderLock(self.folder / f"{name}.lock")
-        self._port = port
         self._program = program
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether our server process is alive."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id of the server. Raises ServerNotRunning."""
-        if self._process is None or not self.is_running:
-            raise ServerNotRunning(server=self.name)
-        return self._process.pid
-
-    @property
-    def port(self) -> int:
-        """The port on 127.0.0.1, known since the first start. Raises ServerNotRunning before that."""
-        if self._port is None:
-            raise ServerNotRunning(server=self.name)
-        return self._port
 
     @property
     def url(self) -> str:
         """The address, password included: not for logs or argument lists. Raises ServerNotRunning before a start."""
         return f"redis://:{kept_password(self._password_file)}@{LOOPBACK}:{self.port}/0"
 
-    def start(self) -> None:
-        """Start and return when commands are answered. Running already: nothing.
-
-        Raises AlreadyStarted if another owner has the folder, PortTaken if the given or former port is not
-        free, RedisNotFound, LeftoverDoesNotEnd, and ServerDidNotStart with the reason from the log for everything else.
-        """
-        if self.is_running:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
-        try:
-            self.data.mkdir(mode=0o700, exist_ok=True)
-            self._program = self._program or find_redis()
-            self._clear_leftover()
-            self._launch(self._program)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop and let go of the folder; return when the process has ended, if need be by SIGKILL."""
-        if self._process is not None:
-            end(self._process, _ORDERLY)
-        self._lock.release()
-
-    def restart(self) -> None:
-        """Stop and start on the same port, holding the folder all the time. Raises as `start` does."""
-        if self._process is not None:
-            end(self._process, _ORDERLY)
-        self.start()
-
-    def kill(self) -> None:
-        """End the server with SIGKILL. The folder stays ours. Raises ServerNotRunning."""
-        if self._process is None or not self.is_running:
-            raise ServerNotRunning(server=self.name)
-        end(self._process, ())
+    def _prepare(self) -> None:
+        """Find the program. Raises RedisNotFound and LeftoverDoesNotEnd."""
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        self._program = self._program or find_redis()
+        self._clear_leftover()
 
     def _clear_leftover(self) -> None:
         try:
@@ -141,35 +62,14 @@ class RedisServer:
         if not written.isdigit():
             return
         for program in REDIS_PROGRAMS:  # another one may have been installed since
-            end_leftover(int(written), program=program, argument=str(self._configuration), escalation=_ORDERLY)
+            end_leftover(int(written), program=program, argument=str(self._configuration), escalation=self._orderly)
 
-    def _launch(self, program: Path) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT.total_seconds()
-        port = self._port or free_port()
-        while (words := self._attempt(program, port, deadline)) is not None:
-            if "ddress already in use" not in words:
-                raise ServerDidNotStart(server=self.name, reason=reason_in(words), log=self.log)
-            if self._port is not None:
-                raise PortTaken(server=self.name, port=port)
-            port = free_port()
-        self._port = port
-
-    def _attempt(self, program: Path, port: int, deadline: float) -> str | None:
-        """Start the process; return None when it is ready, or its last words if it ended."""
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         write_private(self._configuration, self._configured(port))
-        written_before = log_size(self.log)
-        try:
-            self._process = spawn([program, self._configuration], log=self.log)
-        except OSError as problem:
-            raise ServerDidNotStart(server=self.name, reason=f"{problem}.", log=self.log) from problem
-        while self._process.poll() is None:
-            if self._answers(port, self._process.pid):
-                return None
-            if time.monotonic() > deadline:
-                reason = f"it was not ready after {_START_TIMEOUT}."
-                raise ServerDidNotStart(server=self.name, reason=reason, log=self.log)
-            time.sleep(POLL_SECONDS)
-        return log_since(self.log, written_before)
+        return spawn([self._program or find_redis(), self._configuration], log=self.log)
+
+    def _lacks_port(self, words: str) -> bool:
+        return "ddress already in use" in words
 
     def _configured(self, port: int) -> str:
         lines = (

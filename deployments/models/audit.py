@@ -17,8 +17,8 @@ class ActorKind(models.TextChoices):
 class AuditEvent(models.Model):
     """One decision or transition, written in the transaction that made it.
 
-    `seq`, `at`, `previous_hash` and `hash` are set by a trigger, whatever the writer says. UPDATE, DELETE and TRUNCATE
-    are refused, also for the owner of the table.
+    `seq`, `at`, `previous_hash`, `hash` and a person's name are set by a trigger, whatever the writer says. UPDATE,
+    DELETE and TRUNCATE are refused, also for the owner of the table.
     """
 
     # The defaults are placeholders: the trigger sets these four, and an insert returns what it set.
@@ -44,7 +44,9 @@ class AuditEvent(models.Model):
             models.CheckConstraint(
                 name="audit_person_is_named",
                 condition=Q(actor_kind="system", actor__isnull=True) | Q(actor_kind="person", actor__isnull=False),
-            )
+            ),
+            models.CheckConstraint(name="audit_actor_name_present", condition=~Q(actor_name="")),
+            models.CheckConstraint(name="audit_action_present", condition=~Q(action="")),
         ]
         # The story of one object, and the actions of one person.
         indexes = [

@@ -49,4 +49,4 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} is {self.role}"
+        return f"role {self.role} of {self.user}"

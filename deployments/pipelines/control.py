@@ -1,5 +1,6 @@
 """The executor's link to the control database: its sign of life, and what a person asks of it meanwhile."""
 
+import math
 import threading
 import time
 from datetime import timedelta
@@ -10,7 +11,8 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from deployments.errors import DeploymentError
 from deployments.models import Job
-from deployments.postgres.errors import CancelledOnRequest
+from deployments.postgres.connect import LINK_ERRORS
+from deployments.postgres.stopped import CancelledOnRequest
 from deployments.services.announce import CANCEL_CHANNEL
 from deployments.services.lease import beat
 
@@ -27,6 +29,18 @@ class LeaseLost(DeploymentError):
         )
 
 
+class StepOverdue(DeploymentError):
+    """A step took longer than it may."""
+
+    code = "step-overdue"
+
+    def __init__(self, *, job: str, limit: timedelta) -> None:
+        super().__init__(
+            f"A step of {job} took longer than its limit of {limit}. Nothing new was started; what was committed "
+            "before stays and is counted. Look at its log, then ask for a new run."
+        )
+
+
 class Control:
     """Renews the lease in a thread of its own, and answers whether anything new may be started. A `Stop`."""
 
@@ -38,6 +52,8 @@ class Control:
         self._heartbeat = heartbeat.total_seconds()
         self._silence = silence.total_seconds()
         self._last_beat = time.monotonic()
+        self._limit = timedelta.max
+        self._due = math.inf
         self._cancel = threading.Event()
         self._lost = threading.Event()
         self._closing = threading.Event()
@@ -55,6 +71,11 @@ class Control:
         self._closing.set()
         self._thread.join()
 
+    def limit(self, step_timeout: timedelta) -> None:
+        """From now on allow so long for the step that begins."""
+        self._limit = step_timeout
+        self._due = time.monotonic() + step_timeout.total_seconds()
+
     @property
     def cancel_requested(self) -> bool:
         """Whether a person asked to stop."""
@@ -67,6 +88,8 @@ class Control:
         silent = time.monotonic() - self._last_beat
         if silent > self._silence:
             raise LeaseLost(job=str(self._job), why=f"the control database has not answered for {silent:.0f} s")
+        if time.monotonic() > self._due:
+            raise StepOverdue(job=str(self._job), limit=self._limit)
         if self._cancel.is_set():
             raise CancelledOnRequest(migration=str(self._job))
 
@@ -78,7 +101,7 @@ class Control:
         while not self._closing.is_set():
             try:
                 self._listen_and_beat()
-            except (DatabaseError, InterfaceError):
+            except (DatabaseError, InterfaceError, *LINK_ERRORS):  # while listening, the driver's own
                 connection.close()
                 self._closing.wait(min(1.0, self._heartbeat))
         connection.close()
@@ -88,12 +111,13 @@ class Control:
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CANCEL_CHANNEL}")
         while not self._closing.is_set():
+            sent = time.monotonic()  # the lease counts from no earlier, however late the answer is read
             answer = beat(self._job.pk, fence=self._fence, lease=self._lease)
             if not answer.held:
                 self._lost.set()
                 self._closing.wait()
                 return
-            self._last_beat = time.monotonic()
+            self._last_beat = sent
             if answer.cancel_requested:
                 self._cancel.set()
             self._sleep()

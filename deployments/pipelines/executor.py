@@ -5,6 +5,7 @@ import socket
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from deployments.actors import EXECUTOR
 from deployments.crash import crash_point
@@ -17,11 +18,12 @@ from deployments.pipelines.definitions import PIPELINES
 from deployments.pipelines.observing import observe_database, target_of
 from deployments.pipelines.record import persist, record_job, record_step
 from deployments.pipelines.takeover import take_over
-from deployments.postgres.connect import LINK_ERRORS, Holder, session
-from deployments.postgres.errors import CancelledOnRequest, FenceLost, InDoubt
+from deployments.postgres.connect import DRIVER_ERROR, LINK_ERRORS, Holder, session
+from deployments.postgres.errors import FenceLost, TargetUnreachable
 from deployments.postgres.history import HISTORIES
 from deployments.postgres.ledger import entries_of_job
 from deployments.postgres.script import Limits
+from deployments.postgres.stopped import CancelledOnRequest, InDoubt
 from deployments.services.plan import request_successor
 from deployments.services.progress import write_applied, write_line, write_progress
 from deployments.services.transition import DatabaseBusy, Stale, claim_job
@@ -29,10 +31,14 @@ from deployments.states import JobState, StepState
 
 log = structlog.get_logger()
 
-HANDED_ON = (LeaseLost, FenceLost, Stale)
-"""Another executor has the job: this one writes nothing more about it."""
+HANDED_ON = (LeaseLost, FenceLost, Stale, OperationalError, InterfaceError)
+"""Another executor has the job, or will have it: this one writes nothing more about it.
+
+Django's errors are those of the control database; the target's driver raises its own.
+"""
 
 UNEXPECTED = "unexpected-error"
+MOST_CLAIMS = 20  # a job that kills every executor is looked at by a person, not tried for ever
 
 
 def execute(job_id: int) -> bool:
@@ -59,12 +65,7 @@ def walk(job: Job, control: Control) -> None:
     """Walk a claimed job and record how it ended. Raises one of HANDED_ON if it is no longer ours to record."""
     ctx = context(job, control)
     try:
-        ended = take_over(ctx)
-        if ended:
-            log.info("earlier sessions ended", job=job.pk, count=ended)
-        for position, stage in enumerate(PIPELINES[job.run.kind].steps, start=1):
-            walk_step(ctx, stage, position)
-        crash_point("all-steps-done")
+        walk_steps(ctx)
     except HANDED_ON:
         raise
     except PlanMoved as moved:
@@ -81,7 +82,19 @@ def walk(job: Job, control: Control) -> None:
         log.exception("unexpected error", job=job.pk)
         _end(ctx, JobState.NEEDS_ATTENTION, unexpected)
     else:
+        _look_once_more(job)
         record_job(job, JobState.SUCCEEDED)
+
+
+def walk_steps(ctx: StepContext) -> None:
+    """Make this executor the only one that can write to the target, then take the steps in order."""
+    if ctx.job.claims > MOST_CLAIMS:
+        raise InDoubt(what=f"what {ctx.job} should do", why=f"{ctx.job.claims - 1} executors were lost on the way")
+    if ended := take_over(ctx):
+        log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
+    for position, stage in enumerate(PIPELINES[ctx.job.run.kind].steps, start=1):
+        walk_step(ctx, stage, position)
+    crash_point("all-steps-done")
 
 
 def context(job: Job, control: Control) -> StepContext:
@@ -114,6 +127,7 @@ def walk_step(ctx: StepContext, stage: Stage, position: int) -> None:
     latest = Step.objects.filter(job=ctx.job, position=position).order_by("-attempt").first()
     if latest is not None and latest.state in {StepState.SUCCEEDED, StepState.SKIPPED}:
         return
+    ctx.control.limit(stage.timeout)
     ctx.control.require_may_start()
     if latest is not None and latest.state == StepState.RUNNING:
         record_step(latest, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
@@ -148,9 +162,10 @@ def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> Ste
     except (CancelledOnRequest, InDoubt) as stopped:
         record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=str(stopped), error_code=stopped.code)
         raise
-    except DeploymentError as refusal:
+    except (DeploymentError, *LINK_ERRORS) as error:
+        refusal = error if isinstance(error, DeploymentError) else TargetUnreachable.by(error, target=ctx.target.name)
         record_step(step, StepState.FAILED, fence=ctx.holder.fence, summary=str(refusal), error_code=refusal.code)
-        raise
+        raise refusal from error
     except Exception as unexpected:
         summary = told(unexpected)
         record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=summary, error_code=UNEXPECTED)
@@ -167,8 +182,19 @@ def told(error: Exception) -> str:
     )
 
 
+def _look_once_more(job: Job) -> None:
+    """Keep what the target is now, so that the next plan starts from it. Done as well as can be: the job has ended."""
+    try:
+        observe_database(job.database, actor=EXECUTOR)
+    except (DeploymentError, DRIVER_ERROR) as refusal:
+        log.warning("not observed after the job", job=job.pk, reason=type(refusal).__name__)
+
+
 def _end(ctx: StepContext, state: JobState, error: Exception, *, plan_moved: bool = False) -> None:
     job = ctx.job
+    for step in Step.objects.filter(job=job, state=StepState.RUNNING):
+        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
+    _look_once_more(job)
     record_job(
         job,
         state,
@@ -185,7 +211,7 @@ def _count_applied(ctx: StepContext) -> int:
     try:
         with session(ctx.target, name=ctx.holder.session_name) as opened:
             return len(entries_of_job(opened, ctx.job.pk))
-    except (DeploymentError, *LINK_ERRORS):
+    except (DeploymentError, DRIVER_ERROR):
         return ctx.job.applied
 
 
@@ -193,7 +219,6 @@ def _succeed_with_new_plan(job: Job) -> None:
     """Ask for a successor of a run whose world has moved: with the same person and reason, and a plan of its own."""
     run = MigrationRun.objects.get(pk=job.run_id)
     try:
-        observe_database(job.database, actor=EXECUTOR)
         request_successor(run, actor=EXECUTOR)
     except DeploymentError as refusal:
         log.info("no successor", run=run.number, reason=str(refusal))

@@ -10,10 +10,11 @@ from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.alone import run_alone
 from deployments.postgres.connect import LINK_ERRORS, session
-from deployments.postgres.errors import GuardLost, TargetUnreachable
+from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.guard import Budget, Guard
 from deployments.postgres.ledger import FORWARD, entries_of_job
 from deployments.postgres.script import Script, Sent, prepare
+from deployments.postgres.stopped import GuardLost
 from deployments.postgres.transactional import Worker, run_file
 
 BROKEN_LINKS = 5  # how often guard or target may break away before the step gives up
@@ -56,8 +57,11 @@ class Migrate:
     def settled(self, ctx: StepContext) -> StepResult | None:
         """Done exactly if the target's history has every migration of the plan from this job."""
         wanted = [(one.entry.migration, self.direction) for one in self.scripts(ctx)]
-        with session(ctx.target, name=ctx.holder.session_name) as opened:
-            committed = entries_of_job(opened, ctx.job.pk)
+        try:
+            with session(ctx.target, name=ctx.holder.session_name) as opened:
+                committed = entries_of_job(opened, ctx.job.pk)
+        except (TargetUnreachable, *LINK_ERRORS):
+            return None  # to run again begins with the same question, and waits for the answer
         ctx.applied(len(committed))
         if committed != wanted:
             return None
@@ -85,7 +89,7 @@ class Migrate:
             seen = require_as_planned(opened, ctx)
             done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
         ctx.applied(len(done))
-        budget = Budget.for_connections(seen.connections)
+        budget = Budget.planned(ctx.plan["budget"], connections=seen.connections)
         with Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control) as guard:
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
@@ -123,6 +127,7 @@ class Migrate:
             log=ctx.log,
         )
         manner = "in one transaction" if script.transactional else "each by itself"
-        ctx.log(f"{script.name}: {len(script.sent)} statements, {manner}")
+        count = f"{len(script.sent)} statement{'' if len(script.sent) == 1 else 's'}"
+        ctx.log(f"{script.name}: {count}, {manner}")
         (run_file if script.transactional else run_alone)(script, worker)
         ctx.log(f"{script.name}: committed")

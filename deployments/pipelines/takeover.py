@@ -5,9 +5,10 @@ import time
 from deployments.models import Step
 from deployments.pipelines.contract import StepContext
 from deployments.postgres.connect import LINK_ERRORS, session
-from deployments.postgres.errors import InDoubt, TargetUnreachable
-from deployments.postgres.ledger import require_ours
+from deployments.postgres.errors import TargetUnreachable
+from deployments.postgres.ledger import entries_of_job, require_ours
 from deployments.postgres.sessions import take_over as end_earlier
+from deployments.postgres.stopped import InDoubt
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
@@ -25,10 +26,12 @@ def take_over(ctx: StepContext) -> int:
         try:
             with session(ctx.target, name=ctx.holder.session_name) as opened:
                 require_ours(opened, ctx.target, control_plane_id=ctx.control_plane_id)
-                return end_earlier(opened, ctx.target, ctx.holder)
+                ended = end_earlier(opened, ctx.target, ctx.holder)
+                ctx.applied(len(entries_of_job(opened, ctx.job.pk)))  # the earlier one may have died before it told
+                return ended
         except (TargetUnreachable, *LINK_ERRORS) as away:
             if not left_something:
-                raise
+                raise TargetUnreachable.by(away, target=ctx.target.name) from away
             if time.monotonic() > deadline:
                 raise InDoubt(what=f"an earlier attempt on {ctx.target.name}", why=str(away)) from away
             ctx.control.require_may_start()

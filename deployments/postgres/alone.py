@@ -3,6 +3,7 @@
 For now CREATE and DROP INDEX CONCURRENTLY; the plan refuses the others.
 """
 
+import time
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -11,10 +12,12 @@ from psycopg import sql
 
 from checks.statements import ConcurrentIndex
 from deployments.postgres.connect import Session, open_session, session
-from deployments.postgres.errors import InDoubt, TargetUnreachable
+from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.ledger import has_entry, raise_fence, require_still_open, write_entry
+from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Script, Sent
 from deployments.postgres.sessions import Backend, backend_of
+from deployments.postgres.stopped import InDoubt, LockNotObtained
 from deployments.postgres.transactional import (
     LOST_ATTEMPTS,
     Worker,
@@ -22,6 +25,9 @@ from deployments.postgres.transactional import (
     is_lost,
     statement_failed,
 )
+
+LEFTOVER_LOCK_SECONDS = 5.0  # how long dropping an unfinished index may wait for locks at a time
+LEFTOVER_PAUSE = 1.0  # seconds
 
 
 class Index(Enum):
@@ -39,8 +45,6 @@ def run_alone(script: Script, worker: Worker) -> None:
     Raises StatementFailed, OverBudget, CancelledOnRequest, GuardLost, FenceLost, AlreadyApplied, InDoubt.
     """
     for sent in script.sent:
-        worker.stop.require_may_start()
-        worker.guard.require_clear()
         if not _is_done(script, sent, worker):
             worker.tell(sent)
             _until_done(script, sent, worker)
@@ -54,14 +58,15 @@ def _until_done(script: Script, sent: Sent, worker: Worker) -> None:
         raise InDoubt(what=f"statement {sent.number} of {script.name}", why="it has no post-condition to look for")
     wanted = Index.ABSENT if index.action == "drop" else Index.VALID
     for _ in range(LOST_ATTEMPTS):
+        worker.stop.require_may_start()
         intended = _intend(script, sent, worker)
         with session(worker.target, name=worker.holder.session_name) as opened:
+            become_owner(opened, worker.target)
             found = look(opened, index).state
         if intended and found is wanted:
             break
         if found is Index.INVALID and index.action == "create":
-            worker.log(f"{script.name}: dropping the unfinished index {index.name} of an earlier attempt")
-            drop_leftover(worker, index)
+            _until_dropped(script, worker, index)
         if _act(script, sent, worker, index):
             break
         worker.log(f"{script.name}: the connection was lost during statement {sent.number}; looking what it left")
@@ -74,24 +79,27 @@ def _act(script: Script, sent: Sent, worker: Worker, index: ConcurrentIndex) -> 
     """Send the statement. True when the server says it is done, False when the connection was lost on the way."""
     opened = open_session(worker.target, name=worker.holder.session_name)
     try:
+        # Asked in this very session: a successor that raises the fence after this sees the session, and ends it.
+        raise_fence(opened, worker.target, worker.holder)
         # No lock_timeout: one that strikes while CREATE INDEX CONCURRENTLY waits leaves an INVALID index (E16).
         timeout = f"{worker.limits.statement_timeout.total_seconds():.0f}s"
         opened.execute(
             "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', %s, false)", [timeout]
         )
-        if worker.target.owner_role:
-            opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(worker.target.owner_role)))
         backend = backend_of(opened)
+        become_owner(opened, worker.target)
         try:
-            with worker.guard.watching(opened, script.name):
+            with worker.guard.watching(opened, script):
                 opened.execute(sent.text.encode())
         except psycopg.Error as refused:
-            if is_lost(opened, refused):
+            lost = is_lost(opened, refused)
+            if lost:
                 committed(script, worker, backend)  # ends what may still work there
-                return False
-            if index.action == "create":
+            if index.action == "create" and not lost:
                 drop_leftover(worker, index)
             worker.guard.require_clear()
+            if lost:
+                return False
             raise statement_failed(script, sent, refused) from refused
     finally:
         opened.close()
@@ -122,22 +130,42 @@ def look(opened: Session, index: ConcurrentIndex) -> Found:
     return Found(Index.VALID if row[0] else Index.INVALID, row[1])
 
 
-def drop_leftover(worker: Worker, index: ConcurrentIndex) -> None:
-    """Drop an INVALID index, waiting at most five seconds for a lock; what stays is dropped by the next try."""
+def _until_dropped(script: Script, worker: Worker, index: ConcurrentIndex) -> None:
+    """Drop the leftover of an earlier attempt, as long as locks may be tried for."""
+    worker.log(f"{script.name}: dropping the unfinished index {index.name} of an earlier attempt")
+    deadline = time.monotonic() + worker.limits.lock_retry_limit.total_seconds()
+    tries = 1
+    while not drop_leftover(worker, index):
+        if time.monotonic() > deadline:
+            raise LockNotObtained(migration=script.name, tries=tries, blockers="", left=script.when_stopped)
+        tries += 1
+        worker.stop.wait(LEFTOVER_PAUSE)
+        worker.stop.require_may_start()
+
+
+def drop_leftover(worker: Worker, index: ConcurrentIndex) -> bool:
+    """Drop an INVALID index if it is there, waiting for locks a moment. False if it had to stay."""
     with session(worker.target, name=worker.holder.session_name) as opened:
+        become_owner(opened, worker.target)
         found = look(opened, index)
         if found.state is not Index.INVALID:
-            return
-        if worker.target.owner_role:
-            opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(worker.target.owner_role)))
-        opened.execute("SET lock_timeout = '5s'")
+            return True
+        opened.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LEFTOVER_LOCK_SECONDS * 1000:.0f}"])
         name = sql.Identifier(found.schema, str(index.name))
         try:
             opened.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(name))
         except psycopg.Error as refused:
             worker.log(f"the unfinished index {index.name} could not be dropped yet: {refused.diag.message_primary}")
+            return False
+    return True
 
 
+EARLIER = """
+SELECT 1 FROM locktender.statement
+WHERE migration = %(migration)s AND direction = %(direction)s AND position = %(position)s AND sql = %(sql)s
+  AND at > ALL (SELECT at FROM locktender.history WHERE migration = %(migration)s)
+LIMIT 1
+"""
 _KEY = "job = %(job)s AND migration = %(migration)s AND direction = %(direction)s AND position = %(position)s"
 
 
@@ -164,18 +192,22 @@ def _is_done(script: Script, sent: Sent, worker: Worker) -> bool:
 
 
 def _intend(script: Script, sent: Sent, worker: Worker) -> bool:
-    """Write that the statement is about to be sent; return whether an earlier attempt had written it."""
+    """Write that the statement is about to be sent; return whether an earlier attempt had written it.
+
+    An attempt of another job counts too, as long as the migration was not applied or rolled back since.
+    """
     with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
         raise_fence(opened, worker.target, worker.holder)
         require_still_open(opened, script.entry)
-        written = opened.execute(
+        earlier = opened.execute(EARLIER, _key(script, sent, worker)).fetchone()
+        opened.execute(
             "INSERT INTO locktender.statement"
             " (job, migration, direction, position, fence, state, sql, post_condition)"
             " VALUES (%(job)s, %(migration)s, %(direction)s, %(position)s, %(fence)s, 'intent', %(sql)s,"
             " %(post_condition)s) ON CONFLICT DO NOTHING",
             _key(script, sent, worker),
         )
-        return written.rowcount == 0
+        return earlier is not None
 
 
 def _mark_done(script: Script, sent: Sent, worker: Worker) -> None:
@@ -198,7 +230,9 @@ def _write_history(script: Script, worker: Worker) -> None:
             raise_fence(opened, worker.target, worker.holder)
             if not has_entry(opened, job=worker.holder.job, migration=entry.migration, direction=entry.direction):
                 require_still_open(opened, entry)
+                become_owner(opened, worker.target)
                 worker.history.record(opened, entry)
+                opened.execute("RESET ROLE")
                 write_entry(opened, entry, worker.holder)
             opened.commit()
         except psycopg.Error as error:

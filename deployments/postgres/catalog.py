@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from checks.schema import record_hash
 from deployments.postgres.connect import Session, Target
@@ -16,10 +17,12 @@ OLDEST_SERVER = 140000  # server_version_num
 # The server's own functions write the records, under a fixed search path, so that they are the same in every session.
 # Not recorded: locktender's own schema, members of extensions, and what changes by itself (sizes, last values).
 OWN = "namespace.nspname !~ '^(pg_|information_schema$|locktender$)'"
-NO_MEMBER = "NOT EXISTS (SELECT FROM pg_depend WHERE objid = {oid} AND deptype = 'e')"
+NO_MEMBER = (
+    "NOT EXISTS (SELECT FROM pg_depend WHERE classid = '{catalog}'::regclass AND objid = {oid} AND deptype = 'e')"
+)
 RELATIONS = f"""
 SELECT CASE relation.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
-            ELSE 'table' END || ' ' || namespace.nspname || '.' || relation.relname,
+            WHEN 'c' THEN 'type' ELSE 'table' END || ' ' || namespace.nspname || '.' || relation.relname,
   jsonb_build_object(
     'kind', relation.relkind, 'persistence', relation.relpersistence, 'options', relation.reloptions,
     'owner', pg_get_userbyid(relation.relowner), 'row security', relation.relrowsecurity,
@@ -37,19 +40,24 @@ SELECT CASE relation.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized vi
         FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
         WHERE attrelid = relation.oid AND attnum > 0 AND NOT attisdropped),
     'constraints', (SELECT jsonb_agg(jsonb_build_array(conname, pg_get_constraintdef(oid), convalidated)
-        ORDER BY conname) FROM pg_constraint WHERE conrelid = relation.oid AND contype <> 'n'),
+        ORDER BY conname) FROM pg_constraint WHERE conrelid = relation.oid AND (contype <> 'n' OR NOT convalidated)),
     'indexes', (SELECT jsonb_agg(jsonb_build_array(pg_get_indexdef(indexrelid), indisvalid, indisready,
         indisclustered, indisreplident) ORDER BY pg_get_indexdef(indexrelid))
         FROM pg_index WHERE indrelid = relation.oid),
     'triggers', (SELECT jsonb_agg(jsonb_build_array(pg_get_triggerdef(oid), tgenabled) ORDER BY tgname)
         FROM pg_trigger WHERE tgrelid = relation.oid AND NOT tgisinternal),
+    'rules', (SELECT array_agg(pg_get_ruledef(oid) || ev_enabled::text ORDER BY rulename)
+        FROM pg_rewrite WHERE ev_class = relation.oid AND rulename <> '_RETURN'),
+    'statistics', (SELECT array_agg(pg_get_statisticsobjdef(oid) ORDER BY stxname)
+        FROM pg_statistic_ext WHERE stxrelid = relation.oid),
     'policies', (SELECT jsonb_agg(jsonb_build_array(polname, polcmd, polpermissive, polroles::regrole[]::text,
         pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) ORDER BY polname)
         FROM pg_policy WHERE polrelid = relation.oid),
     'sequence', (SELECT jsonb_build_array(format_type(seqtypid, NULL), seqstart, seqincrement, seqmin, seqmax,
         seqcache, seqcycle) FROM pg_sequence WHERE seqrelid = relation.oid))::text
 FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
-WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {OWN} AND {NO_MEMBER.format(oid="relation.oid")}
+WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {OWN}
+  AND {NO_MEMBER.format(catalog="pg_class", oid="relation.oid")}
 """
 FUNCTIONS = f"""
 SELECT 'function ' || namespace.nspname || '.' || proname
@@ -59,7 +67,7 @@ SELECT 'function ' || namespace.nspname || '.' || proname
     'grants', (SELECT array_agg(item::text ORDER BY item::text)
         FROM unnest(coalesce(proacl, acldefault('f', proowner))) item))::text
 FROM pg_proc routine JOIN pg_namespace namespace ON namespace.oid = pronamespace
-WHERE {OWN} AND {NO_MEMBER.format(oid="routine.oid")}
+WHERE {OWN} AND {NO_MEMBER.format(catalog="pg_proc", oid="routine.oid")}
 """
 TYPES = f"""
 SELECT 'type ' || namespace.nspname || '.' || typname,
@@ -69,7 +77,7 @@ SELECT 'type ' || namespace.nspname || '.' || typname,
     'constraints', (SELECT array_agg(conname || ' ' || pg_get_constraintdef(oid) ORDER BY conname)
         FROM pg_constraint WHERE contypid = kind.oid AND contype <> 'n'))::text
 FROM pg_type kind JOIN pg_namespace namespace ON namespace.oid = typnamespace
-WHERE typtype IN ('e', 'd', 'r') AND {OWN} AND {NO_MEMBER.format(oid="kind.oid")}
+WHERE typtype IN ('e', 'd', 'r') AND {OWN} AND {NO_MEMBER.format(catalog="pg_type", oid="kind.oid")}
 """
 EXTENSIONS = "SELECT 'extension ' || extname, to_jsonb(extversion)::text FROM pg_extension"
 SCHEMAS = f"""
@@ -109,7 +117,8 @@ def observe(opened: Session, target: Target, history: LayoutHistory) -> Observed
         try:
             who = identity(opened)
         except psycopg.errors.InsufficientPrivilege as refused:
-            remedy = "GRANT EXECUTE ON FUNCTION pg_control_system() TO <role>"
+            role = sql.Identifier(opened.info.user).as_string(opened)
+            remedy = f"GRANT EXECUTE ON FUNCTION pg_control_system() TO {role}"
             raise PrivilegeMissing(
                 target=target.name, what="read the identity of the server", remedy=remedy
             ) from refused

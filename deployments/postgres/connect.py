@@ -1,6 +1,7 @@
 """Opening a session with a target: direct, bounded in time, named so that a successor finds it."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,14 +25,17 @@ from deployments.postgres.errors import (
 Session = psycopg.Connection[tuple[Any, ...]]
 LINK_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
 """What a broken connection raises, for callers that may not know the driver."""
+DRIVER_ERROR = psycopg.Error
+"""Whatever the driver raises, for a caller that can do without the answer."""
 
 NAME_PREFIX = "locktender/"
-LIMITS = {
+LIMITS: dict[str, str | int] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds
+    "client_encoding": "UTF8",  # scripts are sent as UTF-8, whatever the database or the connection prefers
 }
 # libpq gives no SQLSTATE for a refused connection, only its English or localised text.
 REFUSALS = (
@@ -67,12 +71,16 @@ class Holder:
 
 
 def read_secret(reference: str) -> str:
-    """Return the connection string behind "env:NAME" or "file:/path". Raises SecretMissing."""
+    """Return the connection string behind "env:NAME" or "file:/path". Raises SecretMissing, SecretUnusable."""
     kind, _, place = reference.partition(":")
     try:
         secret = os.environ[place] if kind == "env" else Path(place).read_text(encoding="utf-8")
     except (KeyError, OSError) as missing:
         raise SecretMissing(reference=reference) from missing
+    except UnicodeDecodeError:
+        raise SecretUnusable(reference=reference) from None
+    if not secret.strip():
+        raise SecretUnusable(reference=reference)  # libpq would fall back to whatever its own variables name
     return secret.strip()
 
 
@@ -107,11 +115,14 @@ def open_session(target: Target, *, name: str, autocommit: bool = True) -> Sessi
         raise _refusal(target, str(refused)) from None
     try:
         _require_direct_primary(target, opened)
+        if not autocommit:
+            opened.rollback()
+    except psycopg.OperationalError as cut:
+        opened.close()
+        raise _refusal(target, str(cut)) from None
     except BaseException:
         opened.close()
         raise
-    if not autocommit:
-        opened.rollback()
     return opened
 
 
@@ -138,4 +149,5 @@ def _refusal(target: Target, text: str) -> Exception:
         return PasswordRefused(target=target.name)
     if any(sign in text for sign in ("SSL", "certificate", "TLS")):
         return TlsFailed(target=target.name, detail=detail)
-    return TargetUnreachable(target=target.name, detail=detail)
+    # A password with an @ or / in it is cut into host and port: what is quoted may be a part of it.
+    return TargetUnreachable(target=target.name, detail=re.sub(r"""(["'])[^"']*\1""", "…", detail))

@@ -1,5 +1,7 @@
 """What a target refuses, and what is refused about a target. No text holds a password."""
 
+from typing import Self
+
 from deployments.errors import DeploymentError
 
 NOTHING = "Nothing was changed there."
@@ -36,8 +38,17 @@ class TargetUnreachable(DeploymentError):
 
     def __init__(self, *, target: str, detail: str) -> None:
         super().__init__(
-            f"{target} cannot be reached: {detail}. {NOTHING} Check host, port and the network from the worker."
+            f"{target} cannot be reached: {detail}. Nothing more was changed there. "
+            "Check host, port and the network from the worker."
         )
+
+    @classmethod
+    def by(cls, cut: Exception, *, target: str) -> Self:
+        """Return any broken link as this refusal. Only the server's words are shown: the driver may quote a secret."""
+        if isinstance(cut, cls):
+            return cut
+        said = getattr(getattr(cut, "diag", None), "message_primary", None)
+        return cls(target=target, detail=said or "the connection was lost")
 
 
 class PasswordRefused(DeploymentError):
@@ -95,15 +106,6 @@ class PoolerBetween(DeploymentError):
         )
 
 
-class IsControlDatabase(DeploymentError):
-    """The target is the database Locktender itself lives in."""
-
-    code = "is-control-database"
-
-    def __init__(self, *, target: str) -> None:
-        super().__init__(f"{target} is Locktender's own control database. {NOTHING} Correct the connection.")
-
-
 class ServerTooOld(DeploymentError):
     """The server is older than what is supported."""
 
@@ -134,6 +136,18 @@ class TargetSchemaMissing(DeploymentError):
         super().__init__(
             f"{target} has no schema locktender, which keeps its history and its fence. {NOTHING} "
             f"As the role that migrates, run this once there:\n{sql}"
+        )
+
+
+class SchemaAlreadyThere(DeploymentError):
+    """The target has the schema `locktender`, with the history in it."""
+
+    code = "schema-already-there"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"{target} has the schema locktender already, with the history of what was applied. {NOTHING} "
+            f"Never drop it. If this is a copy of another database, re-adopt it: manage.py target {target} --readopt"
         )
 
 
@@ -194,100 +208,4 @@ class FenceAhead(DeploymentError):
         super().__init__(
             f"{target} has seen fence {found}, but this run holds {fence}: the control database may have been restored "
             f"from an older backup. {NOTHING} Compare the histories, then re-adopt: manage.py target {target} --readopt"
-        )
-
-
-class StatementFailed(DeploymentError):
-    """The server refused a statement of a migration."""
-
-    code = "statement-failed"
-
-    def __init__(self, *, migration: str, number: int, line: int, sqlstate: str, message: str, detail: str) -> None:
-        self.sqlstate = sqlstate
-        super().__init__(
-            f"Statement {number} of {migration} (line {line}) failed: {message} (SQLSTATE {sqlstate}).{detail} "
-            "This migration was rolled back by the server. Correct it, sync, and ask for a new run."
-        )
-
-
-class LockNotObtained(DeploymentError):
-    """The lock was not to be had in time, although the whole transaction was tried again and again."""
-
-    code = "lock-not-obtained"
-
-    def __init__(self, *, migration: str, tries: int, blockers: str) -> None:
-        super().__init__(
-            f"{migration} waited for a lock in {tries} tries and gave up. This migration was rolled back. "
-            f"In its way: {blockers or 'not seen'}. Run it again when those sessions are gone."
-        )
-
-
-class OverBudget(DeploymentError):
-    """The application waited for us longer than the plan allows."""
-
-    code = "over-budget"
-
-    def __init__(self, *, migration: str, bill: str) -> None:
-        super().__init__(
-            f"{migration} was cancelled, because it held up the application: {bill}. This migration was rolled back. "
-            "Use a form that locks for less time, or ask for a bigger budget in a window."
-        )
-
-
-class GuardLost(DeploymentError):
-    """The session that watches over the application broke."""
-
-    code = "guard-lost"
-
-    def __init__(self, *, target: str) -> None:
-        super().__init__(
-            f"The guard's session on {target} broke, and without a guard nothing runs. The migration that was running "
-            "was rolled back. Run it again when the server answers steadily."
-        )
-
-
-class CancelledOnRequest(DeploymentError):
-    """A person asked to stop."""
-
-    code = "cancelled-on-request"
-
-    def __init__(self, *, migration: str) -> None:
-        super().__init__(
-            f"{migration} was cancelled on request and rolled back. What had been committed before stays. "
-            "Ask for a new run to go on."
-        )
-
-
-class LayoutLockHeld(DeploymentError):
-    """The team's own migration tool is running."""
-
-    code = "layout-lock-held"
-
-    def __init__(self, *, target: str, holder: str) -> None:
-        super().__init__(
-            f"Another migration tool holds its lock on {target} ({holder}). {NOTHING} "
-            "Wait until it is done, then run again."
-        )
-
-
-class AlreadyApplied(DeploymentError):
-    """The history says this migration is applied (or, for a rollback, that it is not)."""
-
-    code = "history-moved"
-
-    def __init__(self, *, migration: str) -> None:
-        super().__init__(
-            f"The history changed: {migration} is no longer where the plan has it. {NOTHING} Ask for a new plan."
-        )
-
-
-class InDoubt(DeploymentError):
-    """It could not be found out what the database did."""
-
-    code = "in-doubt"
-
-    def __init__(self, *, what: str, why: str) -> None:
-        super().__init__(
-            f"It is not known whether {what} happened: {why}. Nothing more was started. "
-            "Look at the evidence, then confirm it as applied, run it again, or give up."
         )

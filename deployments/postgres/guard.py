@@ -5,7 +5,7 @@ Measured: lock_timeout limits our waiting, not our holding; only a watching sess
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,8 +14,9 @@ from typing import Any, Self
 import psycopg
 
 from deployments.postgres.connect import NAME_PREFIX, Holder, Session, Target, open_session
-from deployments.postgres.errors import CancelledOnRequest, GuardLost, LayoutLockHeld, OverBudget
+from deployments.postgres.script import Script
 from deployments.postgres.stop import Stop
+from deployments.postgres.stopped import CancelledOnRequest, GuardLost, LayoutLockHeld, OverBudget
 
 FEWEST_SESSIONS, MOST_SESSIONS = 2, 20
 CANCEL_PATIENCE = 2.0  # seconds between pg_cancel_backend and pg_terminate_backend
@@ -47,9 +48,13 @@ class Budget:
     sessions: int = MOST_SESSIONS
 
     @classmethod
-    def for_connections(cls, most: int) -> Self:
-        """Return the default budget of a server with so many connections: a fifth of them, from 2 to 20."""
-        return cls(sessions=max(FEWEST_SESSIONS, min(MOST_SESSIONS, most // 5)))
+    def planned(cls, budget: Mapping[str, float], *, connections: int) -> Self:
+        """Return the budget of a plan on a server with so many connections: at most a fifth of them wait, 2 to 20."""
+        return cls(
+            oldest_seconds=budget["oldest_seconds"],
+            total_seconds=budget["total_seconds"],
+            sessions=max(FEWEST_SESSIONS, min(MOST_SESSIONS, connections // 5)),
+        )
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class Bill:
     oldest_seconds: float = 0.0
     total_seconds: float = 0.0
     applications: set[str] = field(default_factory=set)
-    blockers: list[str] = field(default_factory=list)  # who is in our way now
+    blockers: list[str] = field(default_factory=list)  # who was in our way last
 
     def __str__(self) -> str:
         return (
@@ -93,7 +98,7 @@ class Guard:
         self._session: Session
         self._lock = threading.Lock()  # a cancel is never sent to a session that is no longer watched
         self._watched: Session | None = None
-        self._migration = ""
+        self._script: Script | None = None
         self._refusal: GuardLost | OverBudget | CancelledOnRequest | None = None
         self._cancelled_at = 0.0
         self._closing = threading.Event()
@@ -127,23 +132,25 @@ class Guard:
     def _holder_of(self, key: int) -> str:
         row = self._session.execute(
             "SELECT activity.application_name, activity.pid FROM pg_locks JOIN pg_stat_activity activity USING (pid)"
-            " WHERE locktype = 'advisory' AND granted AND objid = %s AND classid = %s",
-            [key & 0xFFFFFFFF, key >> 32],
+            " WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = %s AND objid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [key >> 32 & 0xFFFFFFFF, key & 0xFFFFFFFF],
         ).fetchone()
         return "unknown" if row is None else f"{row[0] or 'unnamed'}, pid {row[1]}"
 
     @contextmanager
-    def watching(self, session: Session, migration: str) -> Iterator[None]:
+    def watching(self, session: Session, script: Script) -> Iterator[None]:
         """Watch this session for the length of the block, with a bill of its own.
 
         Why the guard stopped it, if it did, is raised by `require_clear`: whoever runs the block first finds out what
-        the server made of it.
+        the server made of it. Raises what the guard was stopped by before, if that still holds.
         """
         with self._lock:
-            self._watched, self._migration, self.bill, self._cancelled_at = session, migration, Bill(), 0.0
+            self._watched, self._script, self.bill, self._cancelled_at = session, script, Bill(), 0.0
             if isinstance(self._refusal, OverBudget):  # of a file that was committed before the cancel arrived
                 self._refusal = None
         try:
+            self.require_clear()
             yield
         finally:
             with self._lock:
@@ -164,13 +171,13 @@ class Guard:
 
     def _look(self) -> None:
         with self._lock:
-            if self._watched is None:
+            if self._watched is None or self._script is None:
                 self._session.execute("SELECT")  # a broken guard is noticed before the next statement
                 return
             pid = self._watched.info.backend_pid
             self._measure(pid)
             if self._refusal is None:
-                self._judge()
+                self._judge(self._script)
             if self._refusal is not None:
                 self._end(pid)
 
@@ -182,21 +189,22 @@ class Guard:
         bill.oldest_seconds = max(bill.oldest_seconds, float(oldest))
         bill.total_seconds += waiting * self._interval
         bill.applications.update(name for name in applications or () if name)
-        bill.blockers = [
+        blockers = [
             f"pid {other} ({user}, {name or 'unnamed'}, {state}, in its transaction for {float(age or 0):.0f} s)"
             for other, user, name, state, age in self._session.execute(IN_OUR_WAY, {"pid": pid}).fetchall()
         ]
+        bill.blockers = blockers or bill.blockers
 
-    def _judge(self) -> None:
+    def _judge(self, script: Script) -> None:
         bill, budget = self.bill, self.budget
         if self._stop.cancel_requested:
-            self._refusal = CancelledOnRequest(migration=self._migration)
+            self._refusal = CancelledOnRequest(migration=script.name)
         elif (
             bill.oldest_seconds > budget.oldest_seconds
             or bill.total_seconds > budget.total_seconds
             or bill.waiting > budget.sessions
         ):
-            self._refusal = OverBudget(migration=self._migration, bill=str(bill))
+            self._refusal = OverBudget(migration=script.name, bill=str(bill), left=script.when_stopped)
 
     def _end(self, pid: int) -> None:
         """Cancel the watched session's statement; end the session if that does not help within two seconds."""
@@ -208,13 +216,20 @@ class Guard:
             self._session.execute("SELECT pg_terminate_backend(%s)", [pid])
 
     def _give_up(self) -> None:
-        """The guard's session is gone: cancel the migration by the way every client has."""
-        with self._lock:
-            if self._refusal is None:
-                self._refusal = GuardLost(target=self.target.name)
-            if self._watched is not None:
+        """The guard's session is gone: cancel the migration by the way every client has.
+
+        Again and again until it is over, because a cancel that arrives between two statements does nothing.
+        """
+        if self._refusal is None:
+            self._refusal = GuardLost(target=self.target.name)
+        while True:
+            with self._lock:
+                if self._watched is None:
+                    return
                 with suppress(psycopg.Error):
                     self._watched.cancel_safe(timeout=CANCEL_PATIENCE)
+            if self._closing.wait(self._interval):
+                return
 
     def _one(self, query: str, parameters: Any) -> tuple[Any, ...]:
         row = self._session.execute(query, parameters).fetchone()

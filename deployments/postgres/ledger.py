@@ -7,14 +7,15 @@ import psycopg
 
 from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.errors import (
-    AlreadyApplied,
     CopiedDatabase,
     FenceAhead,
     FenceLost,
     OtherControlPlane,
+    SchemaAlreadyThere,
     SchemaNotCreated,
     TargetSchemaMissing,
 )
+from deployments.postgres.stopped import AlreadyApplied
 
 FORWARD, ROLLBACK = "forward", "rollback"
 
@@ -97,12 +98,7 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
     another database: staging restored from production is recognised, never trusted.
     """
     found = identity(opened)
-    try:
-        mark = opened.execute(
-            "SELECT control_plane_id, database_id, system_identifier, database_name FROM locktender.meta"
-        ).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
-        mark = None
+    mark = _mark(opened)
     if mark is None:
         wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
         raise TargetSchemaMissing(target=target.name, sql=wanted)
@@ -116,6 +112,17 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
             target=target.name, marked=f"database {mark[1]} here", found=f"database {target.database_id}"
         )
     return found
+
+
+def _mark(opened: Session) -> tuple[UUID, int, str, str] | None:
+    """Return control plane, database, system and name as the target remembers them, or None where it does not."""
+    try:
+        with opened.transaction():
+            return opened.execute(
+                "SELECT control_plane_id, database_id, system_identifier, database_name FROM locktender.meta"
+            ).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+        return None
 
 
 def raise_fence(opened: Session, target: Target, holder: Holder) -> None:
@@ -192,11 +199,47 @@ def entries_of_job(opened: Session, job: int) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows.fetchall()]
 
 
+def has_begun(opened: Session, job: int) -> bool:
+    """Return whether this job has changed something, or was about to: a file, or one statement outside of one."""
+    row = opened.execute(
+        "SELECT EXISTS (SELECT FROM locktender.history WHERE job = %(job)s)"
+        " OR EXISTS (SELECT FROM locktender.statement WHERE job = %(job)s)",
+        {"job": job},
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def install(target: Target, sql_text: str) -> None:
-    """Run the installation SQL in a target with its own connection. Raises SchemaNotCreated with the server's words."""
+    """Run the installation SQL in a target with its own connection. Raises SchemaAlreadyThere, SchemaNotCreated."""
     with session(target) as opened:
+        if opened.execute("SELECT to_regclass('locktender.meta')").fetchone() != (None,):
+            raise SchemaAlreadyThere(target=target.name)
         try:
             opened.execute(sql_text.encode())
         except psycopg.Error as refused:
             reason = refused.diag.message_primary or type(refused).__name__
             raise SchemaNotCreated(target=target.name, reason=reason) from refused
+
+
+def readopt(target: Target, *, control_plane_id: UUID) -> tuple[Identity, Identity]:
+    """Mark a target as what it is now: this database of this control plane. Return the old mark and the new one.
+
+    For a copy, and for a target that knows more than a restored control database. What is applied stays applied; the
+    numbers of its jobs become negative, because the same numbers may be given out again, and the fence begins anew.
+    Raises TargetSchemaMissing.
+    """
+    with session(target) as opened, opened.transaction():
+        mark = _mark(opened)
+        if mark is None:
+            wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
+            raise TargetSchemaMissing(target=target.name, sql=wanted)
+        found = identity(opened)
+        opened.execute(
+            "UPDATE locktender.meta SET control_plane_id = %s, database_id = %s, system_identifier = %s,"
+            " database_name = %s, installed_at = clock_timestamp()",
+            [control_plane_id, target.database_id, found.system_identifier, found.database_name],
+        )
+        opened.execute("UPDATE locktender.history SET job = -job, run = -run WHERE job > 0")
+        opened.execute("UPDATE locktender.statement SET job = -job WHERE job > 0")
+        opened.execute("UPDATE locktender.fence SET fence = 0")
+    return Identity(mark[2], mark[3]), found

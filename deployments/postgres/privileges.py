@@ -1,4 +1,4 @@
-"""What the role of a connection must be able to do."""
+"""The role that owns the objects: whether the connection's role may act as it, and acting as it."""
 
 import psycopg
 from psycopg import sql
@@ -9,13 +9,17 @@ from deployments.postgres.errors import PrivilegeMissing
 
 def require_owner_role(opened: Session, target: Target) -> None:
     """Raise PrivilegeMissing unless the statements can be run as the role that owns the objects."""
-    owner = target.owner_role
-    if not owner:
-        return
     try:
         with opened.transaction(force_rollback=True):
-            opened.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
+            become_owner(opened, target)
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as refused:
+        owner, role = (sql.Identifier(name).as_string(opened) for name in (target.owner_role, opened.info.user))
         raise PrivilegeMissing(
-            target=target.name, what=f"act as {owner}", remedy=f"GRANT {owner} TO <the role that migrates>"
+            target=target.name, what=f"act as {owner}", remedy=f"GRANT {owner} TO {role}"
         ) from refused
+
+
+def become_owner(opened: Session, target: Target) -> None:
+    """Act as the owner of the objects until RESET ROLE, or the end of the session."""
+    if target.owner_role:
+        opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(target.owner_role)))

@@ -30,6 +30,13 @@ class Script:
         """The migration's name, with the direction when it is not forward."""
         return self.entry.migration if self.entry.direction == "forward" else f"{self.entry.migration} (rollback)"
 
+    @property
+    def when_stopped(self) -> str:
+        """What is in the database if it is stopped in the middle, as a sentence."""
+        if self.transactional:
+            return "This migration was rolled back."
+        return "What it did before stays in force; an unfinished index is dropped, at the latest by the next attempt."
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -7,8 +7,8 @@ from datetime import datetime
 import psycopg
 
 from deployments.postgres.connect import NAME_PREFIX, Holder, Session, Target
-from deployments.postgres.errors import InDoubt
 from deployments.postgres.ledger import raise_fence, require_fence_not_ahead
+from deployments.postgres.stopped import InDoubt
 
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -17,8 +17,7 @@ LOOK_SECONDS = 0.05
 PREDECESSORS = f"""
 SELECT pid, backend_start FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
-  AND application_name ~ '^{NAME_PREFIX}job=[0-9]+/fence=[0-9]+$'
-  AND split_part(application_name, 'fence=', 2)::numeric < %(fence)s
+  AND substring(application_name FROM '^{NAME_PREFIX}job=[0-9]+/fence=([0-9]+)$')::numeric < %(fence)s
 """
 
 

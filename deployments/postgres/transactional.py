@@ -4,25 +4,21 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import psycopg
-from psycopg import sql
 
 from deployments.crash import crash_point
+from deployments.errors import DeploymentError
 from deployments.postgres.connect import Holder, Session, Target, open_session, session
-from deployments.postgres.errors import (
-    InDoubt,
-    LockNotObtained,
-    StatementFailed,
-    TargetUnreachable,
-)
+from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.guard import Guard
 from deployments.postgres.history import LayoutHistory
 from deployments.postgres.ledger import has_entry, raise_fence, require_still_open, write_entry
+from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Limits, Script, Sent
 from deployments.postgres.sessions import Backend, backend_of, end_backend
 from deployments.postgres.stop import Stop
+from deployments.postgres.stopped import InDoubt, LockNotObtained, StatementFailed
 
 TRY_AGAIN = (
     psycopg.errors.LockNotAvailable,
@@ -30,11 +26,17 @@ TRY_AGAIN = (
     psycopg.errors.SerializationFailure,
 )
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds
-_MILLISECOND = timedelta(milliseconds=1)
 RECONNECT_PATIENCE = 60.0  # seconds to find out what a lost connection did
 LOST_ATTEMPTS = 5
 SERVER_ENDED = {"57P01", "57P02", "57P03", "57P05", "25P03"}  # shutdown, crash, starting, idle too long
-NOTHING_SENT = Sent(number=0, text="", line=1, concurrent_index=None)
+END = Sent(number=0, text="SET CONSTRAINTS ALL IMMEDIATE", line=0, concurrent_index=None)
+
+# A role or a file may lower the timeouts, never raise them: asked before every statement.
+HOLD_LIMITS = """
+SELECT set_config(name, (extract(epoch FROM most) * 1000)::bigint::text, true)
+FROM (VALUES ('lock_timeout', %(lock)s::interval), ('statement_timeout', %(statement)s::interval)) AS asked (name, most)
+WHERE current_setting(name)::interval NOT BETWEEN '1 ms' AND most
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,7 @@ def run_file(script: Script, worker: Worker) -> None:
     while True:
         tries += 1
         try:
-            if not _attempt(script, worker):
-                lost += 1
-                worker.log(f"{script.name}: the connection was lost before the commit; nothing of it was applied")
-                _give_up_after(lost, worker)
-                continue
+            is_committed = _attempt(script, worker)
         except TargetUnreachable:
             if time.monotonic() - started > RECONNECT_PATIENCE:
                 raise
@@ -76,10 +74,17 @@ def run_file(script: Script, worker: Worker) -> None:
         except TRY_AGAIN as refused:
             if time.monotonic() > deadline:
                 blockers = "; ".join(worker.guard.bill.blockers)
-                raise LockNotObtained(migration=script.name, tries=tries, blockers=blockers) from refused
+                raise LockNotObtained(
+                    migration=script.name, tries=tries, blockers=blockers, left=script.when_stopped
+                ) from refused
             worker.log(f"{script.name}: try {tries} rolled back ({refused.diag.message_primary}); trying again")
         else:
-            return
+            if is_committed:
+                return
+            lost += 1
+            worker.log(f"{script.name}: the connection was lost before the commit; nothing of it was applied")
+            _give_up_after(lost, worker)
+            continue
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 5))
         worker.stop.wait(random.uniform(0, pause))  # noqa: S311 # jitter, not a secret
         worker.guard.require_clear()
@@ -93,11 +98,10 @@ def _give_up_after(lost: int, worker: Worker) -> None:
 def _attempt(script: Script, worker: Worker) -> bool:
     """Try once. True when the file is committed, False when the connection was lost and it is not."""
     worker.stop.require_may_start()
-    worker.guard.require_clear()
     opened = open_session(worker.target, name=worker.holder.session_name, autocommit=False)
     backend: Backend | None = None
     try:
-        with worker.guard.watching(opened, script.name):
+        with worker.guard.watching(opened, script):
             backend = backend_of(opened)
             _walk(opened, script, worker)
             opened.commit()
@@ -111,7 +115,7 @@ def _attempt(script: Script, worker: Worker) -> bool:
         worker.guard.require_clear()
         if isinstance(error, TRY_AGAIN):
             raise
-        raise statement_failed(script, script.sent[-1] if script.sent else NOTHING_SENT, error) from error
+        raise failed(script, f"The transaction around {script.name}", error) from error
     finally:
         opened.close()
     return True
@@ -125,23 +129,22 @@ def is_lost(opened: Session, error: psycopg.Error) -> bool:
 
 def _walk(opened: Session, script: Script, worker: Worker) -> None:
     """Everything between BEGIN and COMMIT."""
-    limits = worker.limits
+    limits = {"lock": worker.limits.lock_timeout, "statement": worker.limits.statement_timeout}
+    opened.execute(HOLD_LIMITS, limits)
     opened.execute(
-        "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-        " set_config('idle_in_transaction_session_timeout', '10s', true),"
-        " set_config('client_connection_check_interval', '1s', true)",
-        [f"{limits.lock_timeout / _MILLISECOND:.0f}", f"{limits.statement_timeout / _MILLISECOND:.0f}"],
+        "SELECT set_config('idle_in_transaction_session_timeout', '10s', true),"
+        " set_config('client_connection_check_interval', '1s', true)"
     )
     raise_fence(opened, worker.target, worker.holder)
     require_still_open(opened, script.entry)
-    if worker.target.owner_role:
-        opened.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(worker.target.owner_role)))
+    become_owner(opened, worker.target)
     for sent in script.sent:
         worker.stop.require_may_start()
         worker.guard.require_clear()
         worker.tell(sent)
+        opened.execute(HOLD_LIMITS, limits)
         _send(opened, script, sent, worker.guard)
-    opened.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    _send(opened, script, END, worker.guard)
     worker.history.record(opened, script.entry)
     opened.execute("RESET ROLE")
     write_entry(opened, script.entry, worker.holder)
@@ -163,20 +166,23 @@ def _send(opened: Session, script: Script, sent: Sent, guard: Guard) -> None:
 
 def statement_failed(script: Script, sent: Sent, refused: psycopg.Error) -> StatementFailed:
     """Return the server's refusal of a statement in our words, with its own kept verbatim."""
+    if not sent.number:
+        return failed(script, f"The end of {script.name}, where deferred constraints are checked,", refused)
+    position = int(refused.diag.statement_position or 1)  # in characters, from 1
+    line = sent.line + sent.text.count("\n", 0, position - 1)
+    return failed(script, f"Statement {sent.number} of {script.name} (line {line})", refused)
+
+
+def failed(script: Script, place: str, refused: psycopg.Error) -> StatementFailed:
+    """Return the server's refusal of a part of a script."""
     told = refused.diag
-    parts = [
-        f" {label}: {text}." for label, text in (("Detail", told.message_detail), ("Hint", told.message_hint)) if text
-    ]
-    line = sent.line
-    if told.statement_position:
-        line += sent.text.encode()[: int(told.statement_position) - 1].count(b"\n")
+    parts = (("Detail", told.message_detail), ("Hint", told.message_hint))
     return StatementFailed(
-        migration=script.name,
-        number=sent.number,
-        line=line,
+        place=place,
         sqlstate=refused.sqlstate or "unknown",
         message=told.message_primary or str(refused),
-        detail="".join(parts),
+        detail="".join(f" {label}: {text.rstrip('.')}." for label, text in parts if text),
+        left=script.when_stopped,
     )
 
 
@@ -190,7 +196,9 @@ def committed(script: Script, worker: Worker, backend: Backend | None) -> bool:
                     end_backend(opened, backend, what=script.name)
                 entry = script.entry
                 return has_entry(opened, job=worker.holder.job, migration=entry.migration, direction=entry.direction)
-        except (TargetUnreachable, psycopg.OperationalError) as unreachable:
+        except InDoubt:
+            raise
+        except (DeploymentError, psycopg.Error) as unreachable:  # a standby after a failover, a role locked out, ...
             if time.monotonic() > deadline:
                 raise InDoubt(what=script.name, why=f"the target does not answer: {unreachable}") from unreachable
             time.sleep(0.2)

@@ -22,7 +22,11 @@ class ChainCheck:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was changed, inserted or taken out. Newest events cut off are seen by an anchor only."""
+        """Whether every event fits the one before it: nothing was changed, inserted or taken out in between.
+
+        Not seen from within: newest events cut off, and a log written anew from some event on by an owner who disabled
+        the trigger. Only a hash that is kept at a place outside shows those.
+        """
         return self.broken_at is None
 
 

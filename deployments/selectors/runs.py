@@ -16,7 +16,6 @@ def unmet_of(run: MigrationRun) -> tuple[Unmet, ...]:
         approvals=tuple(asked["approvals"]),
         staging_first=asked["staging_first"],
         rollback=asked["rollback"],
-        concurrently_alone=asked["concurrently_alone"],
     )
     names = {entry["name"] for entry in plan["migrations"]}
     # The way back is never held up by an environment that comes before.

@@ -13,7 +13,7 @@ from deployments.models.grant import Role
 from deployments.selectors.runs import unmet_of
 from deployments.services.announce import announce_cancel, announce_job
 from deployments.services.audit import record
-from deployments.services.transition import locked_run, move_job, move_run
+from deployments.services.transition import lock_databases, locked_run, move_job, move_run
 from deployments.states import JobState, RunState
 
 
@@ -97,6 +97,7 @@ def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
         require(actor, Action.REQUEST, held)
         if held.state == RunState.AWAITING and (waits := unmet_of(held)):
             raise NotYet(number=held.number, waits=tuple(one.text for one in waits))
+        lock_databases(entry["id"] for entry in held.plan["databases"])
         move_run(held, RunState.QUEUED, actor=actor)
         for place, entry in enumerate(held.plan["databases"], start=1):
             job = Job.objects.create(run=held, database_id=entry["id"], position=place, writes=True)

@@ -5,13 +5,25 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from checks.schema import fingerprint
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
 from deployments.models import Database, Observation
 from deployments.services.audit import record
+
+
+class IsControlDatabase(DeploymentError):
+    """The target is the database Locktender itself lives in."""
+
+    code = "is-control-database"
+
+    def __init__(self, *, database: str) -> None:
+        super().__init__(
+            f"{database} leads to Locktender's own control database. Nothing was changed there, and nothing runs "
+            "there. Correct the connection."
+        )
 
 
 class IdentityMoved(DeploymentError):
@@ -57,8 +69,11 @@ def keep_observation(
 ) -> Observation:
     """Store what was read and return it. The first observation settles which server database the entry stands for.
 
-    Raises IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that place.
+    Raises IsControlDatabase, IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that
+    place.
     """
+    if (system_identifier, database_name) == _own_identity():
+        raise IsControlDatabase(database=str(database))
     with transaction.atomic():
         held = Database.objects.select_for_update().get(pk=database.pk)
         if not held.system_identifier:
@@ -81,6 +96,28 @@ def keep_observation(
             fingerprint=fingerprint(schema),
             sizes=dict(sizes),
         )
+
+
+def _own_identity() -> tuple[str, str]:
+    """Return the system identifier and name of the control database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system_identifier::text, current_database()::text FROM pg_control_system()")
+        row = cursor.fetchone()
+    assert row is not None  # noqa: S101 # one control file
+    return row[0], row[1]
+
+
+def keep_readoption(
+    database: Database, *, before: str, system_identifier: str, database_name: str, actor: Actor
+) -> None:
+    """Remember that a target was marked anew, and which server database the entry stands for from now on.
+
+    Raises IdentityTaken if another entry stands for that place.
+    """
+    with transaction.atomic():
+        held = Database.objects.select_for_update().get(pk=database.pk)
+        record(actor, "database.readopted", held, before=before, reason="re-adopted")
+        _settle_identity(held, system_identifier, database_name, actor=actor)
 
 
 def _settle_identity(database: Database, system_identifier: str, database_name: str, *, actor: Actor) -> None:

@@ -177,16 +177,14 @@ def request_rollback(run: MigrationRun, *, reason: str, request_key: UUID, actor
     """
     requester = require(actor, Action.ROLL_BACK, run)
     observations = _observations(run.environment)
-    planned = [entry["name"] for entry in run.plan["migrations"]]
-    back: list[str] = []
+    back = _applied_by(run)
+    if not back:
+        raise NothingToRevert(number=run.number)
     for seen in observations.values():
         applied = [entry["name"] for entry in seen.history]
-        ours = [name for name in applied if name in planned]
-        if later := [name for name in applied[applied.index(ours[0]) :] if name not in planned] if ours else []:
+        first = min((applied.index(name) for name in back if name in applied), default=len(applied))
+        if later := [name for name in applied[first:] if name not in back]:
             raise NotOnTop(names=later, number=run.number)
-        back = max(back, ours[::-1], key=len)
-    if run.kind != "deploy" or not back:
-        raise NothingToRevert(number=run.number)
     forward = {entry["name"]: entry for entry in run.plan["migrations"]}
     migrations = [
         Migration.objects.filter(
@@ -206,6 +204,14 @@ def request_rollback(run: MigrationRun, *, reason: str, request_key: UUID, actor
         actor=actor,
         reverts=run,
     )
+
+
+def _applied_by(run: MigrationRun) -> list[str]:
+    """Return what a deploy run itself committed, latest first; nothing if it was rolled back since."""
+    if run.kind != RunKind.DEPLOY or run.reverted_by.filter(state=RunState.SUCCEEDED).exists():
+        return []
+    count = max((job.applied for job in run.jobs.all()), default=0)
+    return [entry["name"] for entry in run.plan["migrations"][:count]][::-1]
 
 
 def _freeze(

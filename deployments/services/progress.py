@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from deployments.models import Job, MigrationRun, Step, StepLog
+from deployments.services.transition import locked_run
 from deployments.states import JobState, StepState
 
 
@@ -19,6 +20,7 @@ def write_line(step: Step, line: str) -> None:
 def write_progress(step: Step, progress: dict[str, Any], *, fence: int) -> None:
     """Replace the progress of a running step, if this fence still holds its job; otherwise change nothing."""
     with transaction.atomic():
+        locked_run(step.job.run_id)  # a takeover waits for this write, or this write sees the takeover
         held = Step.objects.filter(pk=step.pk, state=StepState.RUNNING, job__fence=fence, job__state=JobState.RUNNING)
         if held.update(progress=progress):
             MigrationRun.objects.filter(jobs=step.job_id).update(revision=F("revision") + 1)

@@ -1,9 +1,11 @@
 """Adding what is managed and who works on it: applications, environments, databases, people and their roles."""
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
 from checks.layouts import named
 from deployments.actors import Actor
+from deployments.authority import Action, require
 from deployments.errors import DeploymentError
 from deployments.models import Application, Database, Environment, Grant, Policy, User
 from deployments.models.grant import Role
@@ -19,8 +21,15 @@ class AlreadyThere(DeploymentError):
         super().__init__(f"{what} exists already. Nothing was changed. Choose another name, rank or position.")
 
 
+def _require(actor: Actor, action: Action, subject: Model | None = None) -> None:
+    """Let the command line itself set up an installation, and people by their roles. Raises NotAllowed."""
+    if actor.user is not None:
+        require(actor, action, subject)
+
+
 def add_application(slug: str, *, layout: str, source: str, actor: Actor) -> Application:
-    """Add an application and return it. Raises AlreadyThere, and LayoutUnknown from checks."""
+    """Add an application and return it. Raises NotAllowed, AlreadyThere, and LayoutUnknown from checks."""
+    _require(actor, Action.MANAGE_APPLICATION)
     layout = named(layout).name
     try:
         with transaction.atomic():
@@ -32,7 +41,8 @@ def add_application(slug: str, *, layout: str, source: str, actor: Actor) -> App
 
 
 def add_environment(application: Application, slug: str, *, rank: int, protected: bool, actor: Actor) -> Environment:
-    """Add an environment with the default policy and return it. Raises AlreadyThere."""
+    """Add an environment with the default policy and return it. Raises NotAllowed, AlreadyThere."""
+    _require(actor, Action.MANAGE_APPLICATION, application)
     try:
         with transaction.atomic():
             environment = Environment.objects.create(
@@ -48,8 +58,9 @@ def add_environment(application: Application, slug: str, *, rank: int, protected
 def add_database(environment: Environment, name: str, *, connection: str, owner_role: str, actor: Actor) -> Database:
     """Add a database as the last of its environment and return it. `connection` is a reference, never the secret.
 
-    Raises AlreadyThere if the name is taken or the reference is none.
+    Raises NotAllowed, AlreadyThere, NotAReference.
     """
+    _require(actor, Action.MANAGE_APPLICATION, environment)
     try:
         with transaction.atomic():
             database = Database.objects.create(
@@ -87,7 +98,11 @@ def grant(
     environment: Environment | None = None,
     actor: Actor,
 ) -> Grant:
-    """Give a person a role, everywhere or at one place, adding the person if need be; return the grant."""
+    """Give a person a role, everywhere or at one place, adding the person if need be; return the grant.
+
+    Raises NotAllowed.
+    """
+    _require(actor, Action.MANAGE_PEOPLE, environment or application)
     with transaction.atomic():
         user, added = User.objects.get_or_create(username=username)
         if added:

@@ -1,33 +1,39 @@
 """The only writer of a state. Every move is a compare-and-set with its audit event in the same transaction.
 
-The run is locked first, always: two transactions that touch one run queue there, and never deadlock further down.
+Locks are taken in one order, so that no two transactions wait for each other: runs by id, databases by id, the jobs and
+steps of those runs, what a trigger looks at (grants, people, the number of a new run), and the audit chain last. The
+chain is held to the commit. So whoever touches two runs, or adds jobs, locks them all before the first move.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
-from deployments.models import Job, MigrationRun, Step
+from deployments.models import Database, Job, MigrationRun, Step
 from deployments.services.announce import announce_job
 from deployments.services.audit import record
 from deployments.states import (
     JOB_FINAL,
     JOB_MOVES,
-    RUN_FINAL,
     RUN_MOVES,
-    STEP_FINAL,
     STEP_MOVES,
     JobState,
     Moves,
+    Outcome,
     RunState,
     StepState,
     state_of_run,
 )
+
+CLAIM_WAIT = timedelta(milliseconds=500)
+"""How long a claim waits for another one of the same database that is not committed yet. Usually that takes a few."""
+
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class IllegalTransition(DeploymentError):
@@ -64,18 +70,45 @@ class DatabaseBusy(DeploymentError):
 
 def locked_run(run_id: int) -> MigrationRun:
     """Return the run, locked until the end of the transaction. Every service that writes about a run begins here."""
-    return MigrationRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+    return locked_runs([run_id])[run_id]
+
+
+def locked_runs(run_ids: Iterable[int]) -> dict[int, MigrationRun]:
+    """Return runs by id, locked until the end of the transaction in the one order that cannot deadlock.
+
+    Raises MigrationRun.DoesNotExist.
+    """
+    wanted = set(run_ids)
+    # no_key: rows that only point at a run need not wait
+    held = MigrationRun.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=wanted).order_by("pk")
+    found = {run.pk: run for run in held}
+    if missing := wanted - found.keys():
+        raise MigrationRun.DoesNotExist(f"no run with id {min(missing)}")
+    return found
+
+
+def lock_databases(database_ids: Iterable[int]) -> None:
+    """Lock databases until the end of the transaction, after the run and before its first move."""
+    held = Database.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(database_ids))
+    list(held.order_by("pk"))
 
 
 def move_run(run: MigrationRun, to: RunState, *, actor: Actor, reason: str = "") -> None:
-    """Move a run and record who and why, or change nothing and raise.
+    """Move a run that awaits its decision and record who and why, or change nothing and raise.
 
-    Raises IllegalTransition if the table forbids the move, Stale if the run moved since it was loaded.
+    From queued on a run follows its jobs. Raises IllegalTransition if the table forbids the move or the run is past its
+    decision, Stale if it moved since it was loaded.
     """
+    if run.state != RunState.AWAITING:
+        raise IllegalTransition(subject=str(run), before=run.state, after=to)
+    _move_run(run, to, actor=actor, reason=reason)
+
+
+def _move_run(run: MigrationRun, to: RunState, *, actor: Actor, reason: str = "") -> None:
     _require(RUN_MOVES, str(run), run.state, to)
     with transaction.atomic():
         held = MigrationRun.objects.filter(pk=run.pk, state=run.state)
-        if held.update(state=to, revision=F("revision") + 1, finished_at=_ended(to, RUN_FINAL)) != 1:
+        if held.update(state=to) != 1:
             raise Stale(subject=f"Run {run}", expected=RunState(run.state).label.lower())
         record(actor, "run.moved", run, before=run.state, after=to, reason=reason)
     run.refresh_from_db()
@@ -88,14 +121,16 @@ def claim_job(job_id: int, *, executor: str, lease: timedelta, actor: Actor) -> 
     one lease, because the executors could not renew theirs meanwhile. Raises DatabaseBusy if another run writes there.
     """
     with transaction.atomic():
-        job = Job.objects.select_related("run", "database").get(pk=job_id)
+        job = Job.objects.select_related("run", "database").filter(pk=job_id).first()
+        if job is None:
+            return None
         locked_run(job.run_id)
         job.refresh_from_db(fields=["state", "fence"])
         try:
             with transaction.atomic():
                 claimed = _take(job, executor=executor, lease=lease)
-        except IntegrityError as refused:
-            if _constraint(refused) != "job_one_writer_per_database":
+        except (IntegrityError, OperationalError) as refused:
+            if not _says_busy(refused):
                 raise
             raise DatabaseBusy(database=str(job.database)) from refused
         if not claimed:
@@ -116,13 +151,15 @@ def claim_job(job_id: int, *, executor: str, lease: timedelta, actor: Actor) -> 
 
 def _take(job: Job, *, executor: str, lease: timedelta) -> bool:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        (usual_wait,) = cursor.fetchone() or ("",)
+        _set_lock_timeout(f"{CLAIM_WAIT.total_seconds() * 1000:.0f}ms")
         cursor.execute(
             """
             UPDATE deployments_job job
             SET state = 'running', fence = nextval('deployments_fence'), executor = %(executor)s,
                 claims = claims + 1, heartbeat_at = clock_timestamp(),
-                lease_until = clock_timestamp() + %(lease)s::interval,
-                started_at = coalesce(started_at, clock_timestamp())
+                lease_until = clock_timestamp() + %(lease)s::interval
             FROM deployments_migrationrun run
             WHERE job.id = %(job)s AND run.id = job.run_id
               AND (
@@ -135,19 +172,37 @@ def _take(job: Job, *, executor: str, lease: timedelta) -> bool:
             """,
             {"executor": executor, "lease": str(lease.total_seconds()) + " seconds", "job": job.pk},
         )
-        return bool(cursor.rowcount == 1)
+        claimed = bool(cursor.rowcount == 1)
+    _set_lock_timeout(usual_wait)  # a refusal undoes the shorter one with the savepoint
+    return claimed
+
+
+def _set_lock_timeout(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [value])
+
+
+def _says_busy(error: IntegrityError | OperationalError) -> bool:
+    """Whether another job holds the database, or is about to in a transaction that is not over."""
+    driver = error.__cause__
+    diagnostics = getattr(driver, "diag", None)
+    constraint = None if diagnostics is None else diagnostics.constraint_name
+    return constraint == "job_one_writer_per_database" or getattr(driver, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def move_job(job: Job, to: JobState, *, actor: Actor, reason: str = "", **facts: Any) -> None:
     """Move a job, with columns that tell how it ended, and let its run follow; or change nothing and raise.
 
-    Raises IllegalTransition if the table forbids the move, Stale if the job moved or changed hands since it was loaded.
+    To running a job comes by `claim_job` alone. Raises IllegalTransition for that and for what the table forbids, Stale
+    if the job moved or changed hands since it was loaded.
     """
+    if to == JobState.RUNNING:
+        raise IllegalTransition(subject=str(job), before=job.state, after=to)
     _require(JOB_MOVES, str(job), job.state, to)
     with transaction.atomic():
         locked_run(job.run_id)
         held = Job.objects.filter(pk=job.pk, state=job.state, fence=job.fence)
-        if held.update(state=to, finished_at=_ended(to, JOB_FINAL), **facts) != 1:
+        if held.update(state=to, **facts) != 1:
             raise Stale(subject=f"Job {job}", expected=f"{JobState(job.state).label.lower()} here")
         record(actor, "job.moved", job, before=job.state, after=to, reason=reason)
         if to in JOB_FINAL and to != JobState.SUCCEEDED:
@@ -160,7 +215,7 @@ def move_job(job: Job, to: JobState, *, actor: Actor, reason: str = "", **facts:
 def _cancel_the_rest(job: Job, *, actor: Actor) -> None:
     """Cancel the jobs after one that did not succeed: they were not reached."""
     for later in Job.objects.filter(run=job.run_id, position__gt=job.position, state=JobState.QUEUED):
-        Job.objects.filter(pk=later.pk).update(state=JobState.CANCELLED, finished_at=Now())
+        Job.objects.filter(pk=later.pk).update(state=JobState.CANCELLED)
         record(actor, "job.moved", later, before=later.state, after=JobState.CANCELLED, reason="not reached")
 
 
@@ -168,11 +223,9 @@ def settle_run(run_id: int, *, actor: Actor) -> None:
     """Bring a started run to the state its jobs say. Called inside the transaction that moved one of them."""
     run = locked_run(run_id)
     jobs = list(Job.objects.filter(run=run))
-    state = state_of_run(job.state for job in jobs)
-    if state == RunState.CANCELLED and any(job.plan_moved for job in jobs):
-        state = RunState.SUPERSEDED
+    state = state_of_run(Outcome(job.state, job.applied, job.plan_moved) for job in jobs)
     if state != run.state:
-        move_run(run, state, actor=actor)
+        _move_run(run, state, actor=actor)
     else:
         MigrationRun.objects.filter(pk=run.pk).update(revision=F("revision") + 1)
 
@@ -183,13 +236,12 @@ def move_step(step: Step, to: StepState, *, fence: int, actor: Actor, **facts: A
     Raises IllegalTransition if the table forbids the move, Stale if the step moved or the job changed hands.
     """
     _require(STEP_MOVES, str(step), step.state, to)
-    started = {"started_at": Now()} if to == StepState.RUNNING else {}
     with transaction.atomic():
         locked_run(step.job.run_id)  # a takeover waits for this write, or this write sees the takeover
         if not Job.objects.filter(pk=step.job_id, state=JobState.RUNNING, fence=fence).exists():
             raise Stale(subject=f"Job {step.job}", expected="held by this executor")
         held = Step.objects.filter(pk=step.pk, state=step.state)
-        if held.update(state=to, fence=fence, finished_at=_ended(to, STEP_FINAL), **started, **facts) != 1:
+        if held.update(state=to, fence=fence, **facts) != 1:
             raise Stale(subject=f"Step {step}", expected=StepState(step.state).label.lower())
         record(actor, "step.moved", step, before=step.state, after=to)
         MigrationRun.objects.filter(pk=step.job.run_id).update(revision=F("revision") + 1)
@@ -199,12 +251,3 @@ def move_step(step: Step, to: StepState, *, fence: int, actor: Actor, **facts: A
 def _require(moves: Moves, subject: str, before: str, after: str) -> None:
     if after not in moves.get(before, frozenset()):
         raise IllegalTransition(subject=subject, before=before, after=after)
-
-
-def _ended(state: str, final: frozenset[str]) -> Now | None:
-    return Now() if state in final else None
-
-
-def _constraint(error: IntegrityError) -> str | None:
-    diagnostics = getattr(error.__cause__, "diag", None)
-    return None if diagnostics is None else diagnostics.constraint_name

@@ -1,6 +1,6 @@
 """Whether this process lives, and whether it can do its work."""
 
-from django.db import OperationalError, connection
+from django.db import Error, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -23,6 +23,8 @@ def readyz(_request: HttpRequest) -> JsonResponse:
         missing = migrations.migration_plan(migrations.loader.graph.leaf_nodes())
     except OperationalError:
         return JsonResponse({"status": "control database unreachable"}, status=503)
+    except Error:  # it answers, but not about its migrations
+        return JsonResponse({"status": "control database unreadable"}, status=503)
     if missing:
         return JsonResponse({"status": "migrations missing", "count": len(missing)}, status=503)
     return JsonResponse({"status": "ready"})

@@ -8,7 +8,7 @@ import pytest
 
 from checks import files as files_module
 from checks.errors import CheckError
-from checks.files import read_folder
+from checks.files import read_file, read_folder
 from checks.layouts import LAYOUTS, detect
 from checks.layouts import named as layout_named
 from checks.layouts.sql_pairs import SqlPairs
@@ -118,3 +118,12 @@ def test_a_layout_is_found_by_its_files_or_by_name():
 
 def test_the_checksum_is_the_sha_256_of_the_bytes():
     assert LAYOUT.checksum(b"\xff\r\n") == hashlib.sha256(b"\xff\r\n").hexdigest()
+
+
+def test_a_path_that_cannot_even_be_a_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files_module, "MAX_FILE_BYTES", 10)
+
+    assert refused(read_file, str(tmp_path / "missing.sql")) == "path-missing"
+    assert refused(read_file, "a\0b") == "file-unreadable"
+    assert refused(read_file, str(tmp_path)) == "file-unreadable"
+    assert refused(read_file, "/dev/zero") == "file-too-large"

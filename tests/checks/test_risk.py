@@ -26,6 +26,9 @@ from checks.risk import _CLASSES, Risk, classify
         "GRANT SELECT ON t TO reader",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "SET lock_timeout = '1s'",
+        "GRANT ALL ON t TO app",
+        "CREATE TABLE n (); ALTER TABLE n SET SCHEMA s; INSERT INTO s.n VALUES (1)",
+        "ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX i",
     ],
 )
 def test_safe(sql):
@@ -51,6 +54,16 @@ def test_safe(sql):
         "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX i ON t (a)",
         "ALTER TABLE t RENAME COLUMN a TO b",
         "ALTER TABLE t RENAME TO u; ALTER TABLE u ALTER a SET NOT NULL",
+        "SET lock_timeout = '1h'",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC",
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OR REPLACE AGGREGATE f(int) (sfunc = a, stype = int)",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = s AS 'SELECT 1'",
+        "CREATE TABLE n (); ALTER TABLE n ATTACH PARTITION hot DEFAULT",
+        "CREATE TABLE n () INHERITS (hot)",
+        "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i",
+        "CREATE TABLE n (); INSERT INTO n SELECT * FROM hot; DROP TABLE hot; ALTER TABLE n RENAME TO hot",
+        "UPDATE a SET x = 1 WHERE y = 1; UPDATE public.a SET x = 2 WHERE y = 2",
     ],
 )
 def test_controlled(sql):
@@ -91,6 +104,13 @@ def test_controlled(sql):
         "CREATE TABLE t (a int); DO $$ BEGIN END $$",
         "MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED BY SOURCE THEN DELETE",
         "WITH a AS (UPDATE t SET x = 1 RETURNING 1) SELECT 1",
+        "SET zero_damaged_pages = on",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpython3u AS 'x'",
+        "CREATE TABLE n (); ALTER TABLE n INHERIT hot",
+        "CREATE TABLE t (); ALTER TABLE t SET SCHEMA s; TRUNCATE t",
+        "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+        "EXPLAIN ANALYZE SELECT 1 INTO t",
+        "SET search_path = s; UPDATE a SET x = 1 WHERE y = 1; UPDATE public.a SET x = 2 WHERE y = 2",
     ],
 )
 def test_high_risk(sql):

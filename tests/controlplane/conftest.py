@@ -51,10 +51,10 @@ def alive() -> Callable[[int], bool]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], bool]:
-    """Return a function that waits up to 10 seconds for a condition and tells whether it came true."""
+    """Return a function that waits up to 30 seconds for a condition and tells whether it came true."""
 
     def wait(condition: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.01)
         return condition()

@@ -1,12 +1,9 @@
-"""The embedded PostgreSQL server, with real processes."""
+"""The embedded PostgreSQL server while nothing goes wrong but its settings and its port, with real processes."""
 
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,37 +12,16 @@ import pytest
 
 from controlplane.embedded import (
     AlreadyStarted,
-    CannotLeaveRoot,
-    InitialisationFailed,
-    OtherDataVersion,
-    PasswordMissing,
     PortTaken,
-    PostgresBinaries,
     PostgresNotFound,
-    PostgresServer,
     ServerDidNotStart,
     ServerNotRunning,
     find_postgres,
-    identity,
-    postgres,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become someone else")
-
-
-def quick(folder, **options):
-    return PostgresServer(folder, durable=False, **options)
-
-
-def ask(server, question, database="postgres"):
-    with psycopg.connect(server.superuser_url(database), connect_timeout=5) as connection:
-        return connection.execute(question).fetchone()[0]
-
-
-def keep_a_row(server):
-    with psycopg.connect(server.superuser_url()) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+from controlplane.embedded import (
+    server as embedded_server,
+)
+from tests.controlplane.postgres import ask, keep_a_row, quick
 
 
 @pytest.fixture(scope="module")
@@ -131,97 +107,6 @@ def test_a_stop_works_on_a_server_that_hangs(tmp_path, alive):
     assert not alive(pid)
 
 
-def test_data_and_port_survive_a_kill_of_the_postmaster(tmp_path):
-    with quick(tmp_path) as server:
-        keep_a_row(server)
-        port, pid = server.port, server.pid
-
-        server.kill()
-        assert not server.is_running
-        server.start()
-
-        assert (server.port, server.pid != pid) == (port, True)
-        assert ask(server, "SELECT answer FROM kept") == 42
-
-
-def test_a_session_that_outlives_a_killed_postmaster_delays_the_next_start(tmp_path, eventually, alive):
-    with quick(tmp_path) as server:
-        keep_a_row(server)
-        session = psycopg.connect(server.superuser_url(), autocommit=True)
-        backend = session.info.backend_pid
-        session.pgconn.send_query(b"SELECT pg_sleep(60)")
-        active = f"SELECT state = 'active' FROM pg_stat_activity WHERE pid = {backend}"
-        assert eventually(lambda: ask(server, active))
-        os.kill(backend, signal.SIGSTOP)  # so that it cannot notice
-
-        server.kill()
-        threading.Timer(0.5, os.kill, (backend, signal.SIGKILL)).start()
-        server.start()
-
-        assert not alive(backend)
-        assert ask(server, "SELECT answer FROM kept") == 42
-        session.close()
-
-
-def test_data_and_port_survive_a_restart(tmp_path):
-    with quick(tmp_path) as server:
-        keep_a_row(server)
-        port = server.port
-
-        server.restart()
-
-        assert server.port == port
-        assert ask(server, "SELECT answer FROM kept") == 42
-
-
-def test_the_next_start_ends_what_a_killed_owner_left_running(tmp_path, spawn_owner, alive):
-    owner = spawn_owner("s = PostgresServer(folder, durable=False); s.start(); print(s.pid, flush=True); input()")
-    left = int(owner.stdout.readline())
-    owner.kill()
-    owner.wait()
-    assert alive(left)
-
-    with quick(tmp_path) as server:
-        keep_a_row(server)
-        assert not alive(left)
-        assert server.pid != left
-        assert server.binaries.major == 18
-
-
-def test_the_rows_of_a_killed_owner_are_there_at_the_next_start(tmp_path, spawn_owner):
-    owner = spawn_owner(
-        "import psycopg\ns = PostgresServer(folder, durable=False); s.start()\n"
-        "c = psycopg.connect(s.superuser_url(), autocommit=True)\n"
-        "c.execute('CREATE TABLE kept AS SELECT 42 AS answer')\n"
-        "print('kept', flush=True); input()"
-    )
-    assert owner.stdout.readline() == "kept\n"
-    owner.kill()
-    owner.wait()
-
-    with quick(tmp_path) as server:
-        assert ask(server, "SELECT answer FROM kept") == 42
-
-
-@pytest.mark.parametrize("first_line", ["4194303", "99999999999", "", "stranger"])
-def test_a_stale_pid_file_blocks_no_start(tmp_path, first_line):
-    with quick(tmp_path) as server:
-        keep_a_row(server)
-        server.kill()
-        pid_file = server.data / "postmaster.pid"
-        # The number of the file belongs to a living stranger, as after a restart of a container.
-        stranger = subprocess.Popen(["/bin/sleep", "60"])
-        rest = pid_file.read_text().partition("\n")[2]
-        pid_file.write_text(f"{stranger.pid if first_line == 'stranger' else first_line}\n{rest}" if first_line else "")
-        try:
-            server.start()
-            assert stranger.poll() is None
-            assert ask(server, "SELECT answer FROM kept") == 42
-        finally:
-            stranger.kill()
-            stranger.wait()
-
-
 def test_a_folder_is_refused_to_a_second_owner(running):
     pid = running.pid
 
@@ -284,61 +169,6 @@ def test_the_environment_of_the_caller_does_not_reach_the_server(tmp_path, monke
         assert ask(server, "SHOW timezone") in {"UTC", "Etc/UTC"}
 
 
-def test_data_of_another_version_is_refused_and_left_alone(tmp_path):
-    with quick(tmp_path) as server:
-        pass
-    (server.data / "PG_VERSION").write_text("15\n")
-
-    with pytest.raises(OtherDataVersion, match="PostgreSQL 15, but the installed programs are version 18"):
-        server.start()
-
-    assert (server.data / "PG_VERSION").read_text() == "15\n"
-    assert not server.is_running
-    with quick(tmp_path, name="other"):
-        pass  # the refusal let go of everything
-
-
-def test_a_lost_password_is_said_and_nothing_is_replaced(tmp_path):
-    with quick(tmp_path) as server:
-        pass
-    (tmp_path / "postgres.password").unlink()
-
-    with pytest.raises(PasswordMissing, match=r"postgres\.password is missing"):
-        server.start()
-
-    assert not (tmp_path / "postgres.password").exists()
-
-
-def test_a_killed_initdb_blocks_nothing_and_leaves_nothing(tmp_path, spawn_owner, eventually):
-    owner = spawn_owner("PostgresServer(folder).start()")
-    assert eventually(lambda: any(tmp_path.glob(".postgres-unfinished-*/data/PG_VERSION")))
-    owner.kill()
-    owner.wait()
-    assert not (tmp_path / "postgres").exists()
-
-    with quick(tmp_path) as server:
-        assert ask(server, "SELECT 1") == 1
-
-    assert not list(tmp_path.glob(".postgres-unfinished-*"))
-
-
-def test_a_failed_initdb_says_why_and_leaves_nothing(tmp_path):
-    broken = tmp_path / "bin"
-    broken.mkdir()
-    for name in ("postgres", "initdb"):
-        (broken / name).write_text("#!/bin/sh\necho 'initdb: error: the disk is full' >&2\nexit 1\n")
-        (broken / name).chmod(0o755)
-
-    with pytest.raises(InitialisationFailed, match="the disk is full"):
-        quick(tmp_path / "here", binaries=PostgresBinaries(folder=broken, major=18)).start()
-
-    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
-        "postgres.lock",
-        "postgres.log",
-        "postgres.password",
-    ]
-
-
 def test_a_bad_setting_is_told_in_the_words_of_the_server(tmp_path):
     server = quick(tmp_path, settings={"shared_buffers": "many"})
 
@@ -352,8 +182,8 @@ def test_a_port_lost_to_someone_else_meanwhile_is_replaced_by_another(tmp_path, 
     with socket.socket() as rival:
         rival.bind(("127.0.0.1", 0))
         rival.listen()
-        ports = iter([rival.getsockname()[1], postgres.free_port()])
-        monkeypatch.setattr(postgres, "free_port", lambda: next(ports))
+        ports = iter([rival.getsockname()[1], embedded_server.free_port()])
+        monkeypatch.setattr(embedded_server, "free_port", lambda: next(ports))
 
         with quick(tmp_path) as server:
             assert server.port != rival.getsockname()[1]
@@ -382,93 +212,3 @@ def test_roles_and_databases_may_be_ensured_again(running):
     assert (
         ask(running, "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname LIKE 'odd%'") is False
     )
-
-
-@needs_root
-def test_root_becomes_an_account_where_that_may_enter(open_folder):
-    with quick(open_folder) as server:
-        process, data = Path(f"/proc/{server.pid}").stat(), server.data.stat()
-        assert process.st_uid == data.st_uid != 0
-        assert ask(server, "SELECT 1") == 1
-
-
-@needs_root
-def test_root_keeps_its_files_below_a_folder_that_is_closed_to_others(tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    package = find_postgres().folder.parents[1]
-    for name in (package.name, f"{package.name}.libs"):
-        shutil.copytree(package.with_name(name), closed / name, symlinks=True)
-    binaries = find_postgres([closed / package.name / "pginstall" / "bin"])
-
-    with quick(closed / "data", binaries=binaries) as server:
-        assert server.data.stat().st_uid == 0
-        assert Path(f"/proc/{server.pid}/uid_map").read_text().split() == ["65534", "0", "1"]
-        assert ask(server, "SELECT 1") == 1
-
-
-@needs_root
-def test_a_folder_that_opens_later_keeps_its_data(open_folder):
-    open_folder.chmod(0o700)
-    with quick(open_folder / "data") as server:
-        keep_a_row(server)
-    open_folder.chmod(0o755)
-
-    with server:
-        assert server.data.stat().st_uid != 0
-        assert ask(server, "SELECT answer FROM kept") == 42
-
-    open_folder.chmod(0o700)
-    with server:
-        assert server.data.stat().st_uid == 0
-        assert ask(server, "SELECT answer FROM kept") == 42
-
-
-@needs_root
-def test_root_without_a_way_out_is_told_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(identity, "_may_enter", lambda *_: False)
-
-    with pytest.raises(CannotLeaveRoot, match="Start as a normal user"):
-        quick(tmp_path).start()
-
-
-def python_for_everyone():
-    """A Python of this version that any user may run: the one of the tests may be in root's home."""
-    for program in (sys.executable, shutil.which(f"python3.{sys.version_info.minor}", path="/usr/local/bin:/usr/bin")):
-        command = ["/bin/sh", "-c", 'test -x "$0"', str(program)]
-        if subprocess.run(command, check=False, user="nobody", extra_groups=[], cwd="/").returncode == 0:
-            return program
-    return pytest.skip("no Python that other users may run")
-
-
-@needs_root
-def test_a_normal_user_needs_nothing_special(open_folder):
-    home = open_folder / "home"
-    home.mkdir()
-    shutil.chown(home, "nobody")
-    # Before 3.11.3 redis-py asks for this package, which an environment made for a later Python does not have.
-    (home / "async_timeout.py").write_text("from asyncio import timeout\n")
-    code = (
-        "import os, psycopg; from pathlib import Path; from controlplane.embedded import *\n"
-        "with PostgresServer(Path('data folder'), durable=False) as s:\n"
-        "    answer = psycopg.connect(s.superuser_url()).execute('SELECT 42').fetchone()[0]\n"
-        "    print(os.geteuid(), s.data.stat().st_uid, answer)"
-    )
-
-    answer = subprocess.run(
-        [python_for_everyone(), "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=home,
-        env={
-            "HOME": str(home),
-            "PYTHONPATH": f"{home}:{ROOT}:{Path(psycopg.__file__).parents[1]}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        user="nobody",
-        extra_groups=[],
-    ).stdout.split()
-
-    assert answer[0] == answer[1] != "0"
-    assert answer[2] == "42"

@@ -18,7 +18,9 @@ from controlplane.embedded import (
     ServerDidNotStart,
     ServerNotRunning,
     find_redis,
-    redis,
+)
+from controlplane.embedded import (
+    server as embedded_server,
 )
 
 
@@ -177,8 +179,8 @@ def test_a_port_lost_to_someone_else_meanwhile_is_replaced_by_another(tmp_path, 
     with socket.socket() as rival:
         rival.bind(("127.0.0.1", 0))
         rival.listen()
-        ports = iter([rival.getsockname()[1], redis.free_port()])
-        monkeypatch.setattr(redis, "free_port", lambda: next(ports))
+        ports = iter([rival.getsockname()[1], embedded_server.free_port()])
+        monkeypatch.setattr(embedded_server, "free_port", lambda: next(ports))
 
         with RedisServer(tmp_path) as server:
             assert server.port != rival.getsockname()[1]

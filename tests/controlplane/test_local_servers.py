@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from controlplane.embedded import AlreadyStarted, DatabaseHalfGiven, LocalServers
+from controlplane.embedded import AlreadyStarted, DatabaseHalfGiven, LocalServers, ServerEnded
 from controlplane.embedded.interruptions import Interruptions
 
 READY = "with LocalServers(folder, given={}, durable=False):\n    print('ready', flush=True)\n    input()"
@@ -226,3 +226,18 @@ def test_a_failed_start_gives_everything_back(tmp_path):
         assert servers.postgres.is_running
     assert not servers.postgres.is_running
     assert signal.getsignal(signal.SIGTERM) == handler
+
+
+def test_a_server_that_ended_by_itself_is_named(tmp_path):
+    with local(tmp_path) as servers:
+        servers.require_running()
+        servers.redis.kill()
+
+        with pytest.raises(ServerEnded, match=r"^redis ended by itself.* Read .*redis\.log"):
+            servers.require_running()
+
+        servers.redis.start()
+        servers.require_running()
+        servers.postgres.kill()
+        with pytest.raises(ServerEnded, match="postgres ended"):
+            servers.require_running()

@@ -1,12 +1,31 @@
 """Who may do what, and that every refusal says why."""
 
-import pytest
-from django.db.models.functions import Now
+from datetime import timedelta
 
+import pytest
+from django.db.models import Model
+
+from deployments.actors import EXECUTOR
 from deployments.authority import ROLES, Action, eligible, may, roles
-from deployments.models import Application, Environment, Grant, MigrationRun, RunAuthor
+from deployments.models import (
+    Application,
+    Approval,
+    Contact,
+    Environment,
+    Grant,
+    Job,
+    Migration,
+    MigrationRun,
+    Observation,
+    Release,
+    RunAuthor,
+    Script,
+    StepLog,
+)
 from deployments.models.grant import Role
-from tests.deployments.cast import Cast
+from deployments.services.transition import claim_job, move_job
+from deployments.states import JobState
+from tests.deployments.cast import Cast, step
 
 BOUND_TO_A_RUN = {Action.DECIDE, Action.CANCEL, Action.ROLL_BACK, Action.RESOLVE}
 
@@ -74,7 +93,7 @@ def test_those_who_could_decide_are_named(cast: Cast):
 
 def test_a_decided_run_is_closed_to_decisions(cast: Cast):
     run = cast.run()
-    MigrationRun.objects.filter(pk=run.pk).update(state="cancelled", finished_at=Now())
+    MigrationRun.objects.filter(pk=run.pk).update(state="cancelled")
     run.refresh_from_db()
 
     assert may(cast.lee, Action.DECIDE, run).reason == "Run #1 is cancelled: there is nothing left to decide."
@@ -102,8 +121,81 @@ def test_a_grant_reaches_its_application_and_no_other(cast: Cast):
     assert not may(cast.charlie, Action.VIEW)
 
 
-def test_a_job_and_a_step_belong_where_their_run_does(cast: Cast):
-    Grant.objects.create(user=cast.charlie, role="viewer", application=cast.rewards, environment=cast.production)
+def parts(job: Job) -> list[Model]:
+    """Return the run, and everything that is part of it."""
+    attempt = step(job)
+    return [job.run, job, attempt, StepLog(step=attempt), Approval(run=job.run), RunAuthor(run=job.run)]
 
-    assert may(cast.charlie, Action.VIEW, cast.job())
-    assert may(cast.charlie, Action.VIEW, cast.rewards_prod)
+
+def test_everything_of_an_environment_belongs_there(cast: Cast):
+    place = {"application": cast.rewards, "environment": cast.production}
+    Grant.objects.create(user=cast.charlie, role="viewer", **place)
+    policy = cast.production.policies.get()
+
+    for subject in (
+        *parts(cast.job()),
+        cast.rewards_prod,
+        policy,
+        Observation(database=cast.rewards_prod),
+        Contact(**place),
+        Grant(**place),
+    ):
+        assert may(cast.charlie, Action.VIEW, subject), subject
+        assert not may(cast.sam, Action.READ_AUDIT, subject), subject
+
+
+def test_everything_of_an_application_belongs_there(cast: Cast):
+    Grant.objects.create(user=cast.charlie, role="viewer", application=cast.rewards)
+
+    for kind in (Release, Migration, Contact):
+        assert may(cast.charlie, Action.VIEW, kind(application=cast.rewards))
+
+
+def test_what_has_no_place_is_a_mistake_of_the_caller(cast: Cast):
+    with pytest.raises(TypeError, match="authority knows no place for Script"):
+        may(cast.dana, Action.VIEW, Script())
+
+
+def test_what_is_closed_about_a_run_is_closed_about_its_parts(cast: Cast):
+    job = cast.job(cast.run(requested_by=cast.lee))
+
+    for part in parts(job):
+        assert may(cast.lee, Action.DECIDE, part).reason == "Run #1 is queued: there is nothing left to decide."
+        assert not may(cast.noor, Action.RESOLVE, part)
+
+
+def test_who_decided_decides_no_more(cast: Cast):
+    run = cast.run()
+    Approval.objects.create(
+        run=run, requester=cast.dana, digest=run.digest, approver=cast.lee, role="dba", verdict="approved"
+    )
+
+    assert may(cast.lee, Action.DECIDE, run).reason == "You have decided about run #1 already."
+    assert eligible(Action.DECIDE, run) == [cast.mika]
+
+
+def test_what_executed_nothing_is_not_rolled_back(cast: Cast):
+    awaiting, job = cast.run(), cast.job()
+    nothing = "Run #{} has executed nothing: there is nothing to roll back."
+
+    assert may(cast.noor, Action.ROLL_BACK, awaiting).reason == nothing.format(1)
+    assert may(cast.noor, Action.ROLL_BACK, job).reason == "Run #2 is queued and may still go on. Cancel it first."
+    move_job(job, JobState.CANCELLED, actor=EXECUTOR)
+    assert may(cast.noor, Action.ROLL_BACK, MigrationRun.objects.get(pk=job.run_id)).reason == nothing.format(2)
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.NEEDS_ATTENTION])
+def test_what_ran_may_be_rolled_back(cast: Cast, state):
+    job = claim_job(cast.job().pk, executor="host/1", lease=timedelta(seconds=30), actor=EXECUTOR)
+    assert may(cast.noor, Action.ROLL_BACK, job)
+
+    move_job(job, state, actor=EXECUTOR)
+
+    assert may(cast.noor, Action.ROLL_BACK, MigrationRun.objects.get())
+
+
+def test_what_was_superseded_is_not_rolled_back(cast: Cast):
+    job = claim_job(cast.job().pk, executor="host/1", lease=timedelta(seconds=30), actor=EXECUTOR)
+    move_job(job, JobState.CANCELLED, actor=EXECUTOR, plan_moved=True)
+
+    assert not may(cast.noor, Action.ROLL_BACK, MigrationRun.objects.get())

@@ -21,6 +21,7 @@ from deployments.services.transition import (
 )
 from deployments.states import JobState, RunState, StepState
 from tests.deployments.cast import Cast, step
+from tests.deployments.refusals import refused_by
 
 LEASE = timedelta(seconds=30)
 OVER = timedelta(milliseconds=1)  # has run out when the next claim asks, and the server is up for longer
@@ -98,11 +99,14 @@ def test_nobody_takes_over_right_after_a_restart_of_the_control_database(cast: C
     assert claim(job, lease=timedelta(days=1)) is None
 
 
-def test_a_job_of_a_run_that_awaits_its_decision_is_not_to_be_had(cast: Cast):
-    run = cast.run()
-    job = Job.objects.create(run=run, database=cast.rewards_prod, writes=True)
+def test_a_job_that_needs_attention_is_not_to_be_had(cast: Cast):
+    job = cast.job()
+    move_job(claim(job), JobState.NEEDS_ATTENTION, actor=EXECUTOR)
+    other = Database.objects.create(environment=cast.production, name="second", position=2, connection="env:SECOND")
 
     assert claim(job) is None
+    with refused_by("job_of_a_queued_run"):
+        cast.job(job.run, database=other)
 
 
 def test_a_second_run_on_the_same_database_waits_and_says_so(cast: Cast):
@@ -207,6 +211,15 @@ def test_the_second_database_waits_for_the_first(cast: Cast, two_jobs):
 
     assert MigrationRun.objects.get().state == "running"
     assert claim(second).state == "running"
+
+
+def test_a_run_whose_plan_moved_after_something_was_executed_is_cancelled(cast: Cast, two_jobs):
+    first, second = two_jobs
+    move_job(claim(first), JobState.SUCCEEDED, actor=EXECUTOR, applied=3)
+
+    move_job(claim(second), JobState.CANCELLED, actor=EXECUTOR, plan_moved=True)
+
+    assert MigrationRun.objects.get().state == "cancelled"
 
 
 def test_after_a_failure_the_rest_is_not_reached(cast: Cast, two_jobs):

@@ -1,4 +1,4 @@
-"""A rewards application with SQL pairs, staging and production targets on the test server, and executors for its runs."""
+"""A rewards application with SQL pairs, its staging and production targets, and executors for its runs."""
 
 import os
 import subprocess
@@ -11,7 +11,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connections
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -30,7 +29,15 @@ from tests.servers import SUPERUSER_URL
 
 MIGRATOR = "migrator"
 # Short, so that a lost executor is found within a test. Seconds.
-TIMINGS = {"LEASE": "1.5", "HEARTBEAT": "0.3", "SILENCE": "1.0", "SWEEP": "0.3", "RESEND": "1", "GUARD_INTERVAL": "0.05"}
+TIMINGS = {
+    "LEASE": "20",
+    "HEARTBEAT": "0.5",
+    "SILENCE": "15",
+    "SWEEP": "0.3",
+    "RESEND": "3",
+    "GUARD_INTERVAL": "0.05",
+}
+SHORT_LEASE = {"LEASE": "1.5", "HEARTBEAT": "0.3", "SILENCE": "1.0"}  # where it must run out
 
 
 @dataclass
@@ -118,10 +125,9 @@ def actor(name: str):
 @pytest.fixture(scope="session")
 def migrator(superuser) -> str:
     """The role that migrates targets; returns its password."""
-    password = uuid.uuid4().hex
     with superuser.transaction():
         superuser.execute("SELECT pg_advisory_xact_lock(1)")  # the workers of pytest-xdist share the server
-        if not superuser.execute("SELECT FROM pg_roles WHERE rolname = %s", [MIGRATOR]).fetchone():
+        if not superuser.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [MIGRATOR]).fetchone():
             superuser.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'of-tests-only'").format(sql.Identifier(MIGRATOR)))
     return "of-tests-only"
 

@@ -13,7 +13,10 @@ def test_pending_migrations_are_applied_in_order_and_recorded(rewards):
     assert (job.state, job.run.state, job.applied) == ("succeeded", "succeeded", 2), rewards.output
     assert rewards.tables() == {"ledger"}
     assert rewards.history() == [("001_ledger", "forward"), ("002_points", "forward")]
-    assert [(step.name, step.state) for step in job.steps.all()] == [("preflight", "succeeded"), ("migrate", "succeeded")]
+    assert [(step.name, step.state) for step in job.steps.all()] == [
+        ("preflight", "succeeded"),
+        ("migrate", "succeeded"),
+    ]
     assert StepLog.objects.filter(line="002_points: committed").exists()
     assert [told.after for told in events_about(job.run)][-3:] == ["queued", "running", "succeeded"]
     assert check_chain().is_whole

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from deployments.management.base import Command as Base
 from deployments.services.decide import request_cancel
+from deployments.states import RUN_FINAL
 
 
 class Command(Base):
@@ -21,4 +22,5 @@ class Command(Base):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do it, and print the state it led to."""
         run = request_cancel(self.run(options["run"]), actor=self.actor(options))
-        self.stdout.write(f"Run {run} is {run.state}.")
+        asked = "" if run.state in RUN_FINAL else " and was asked to stop. Follow it to see what it had done"
+        self.stdout.write(f"Run {run} is {run.state}{asked}.")

@@ -1,0 +1,29 @@
+"""Decide how a run that needs attention goes on."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from deployments.management.base import Command as Base
+from deployments.services.resolve import give_up, run_again
+
+
+class Command(Base):
+    """Resolve a run."""
+
+    help = "Decides about a run that needs attention: look at the target and run again, or give it up."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the run, the decision, its reason, and who decides."""
+        parser.add_argument("run", type=int)
+        decision = parser.add_mutually_exclusive_group(required=True)
+        decision.add_argument("--again", dest="decide", action="store_const", const=run_again)
+        decision.add_argument("--give-up", dest="decide", action="store_const", const=give_up)
+        parser.add_argument("--reason", required=True)
+        self.add_person(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Decide, and print the state it led to."""
+        run = self.run(options["run"])
+        job = options["decide"](run, reason=options["reason"], actor=self.actor(options))
+        self.stdout.write(f"Run {run}: the job on {job.database.name} is {job.state}.")

@@ -1,0 +1,99 @@
+"""Why a migration stopped, and what of it is in force."""
+
+from deployments.errors import DeploymentError
+from deployments.postgres.errors import NOTHING
+
+
+class StatementFailed(DeploymentError):
+    """The server refused a statement of a migration."""
+
+    code = "statement-failed"
+
+    def __init__(self, *, place: str, sqlstate: str, message: str, detail: str, left: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(
+            f"{place} failed: {message} (SQLSTATE {sqlstate}).{detail} {left} Correct it, sync, and ask for a new run."
+        )
+
+
+class LockNotObtained(DeploymentError):
+    """The lock was not to be had in time, although the whole transaction was tried again and again."""
+
+    code = "lock-not-obtained"
+
+    def __init__(self, *, migration: str, tries: int, blockers: str, left: str) -> None:
+        super().__init__(
+            f"{migration} waited for a lock in {tries} tries and gave up. {left} "
+            f"In its way: {blockers or 'not seen'}. Run it again when those sessions are gone."
+        )
+
+
+class OverBudget(DeploymentError):
+    """The application waited for us longer than the plan allows."""
+
+    code = "over-budget"
+
+    def __init__(self, *, migration: str, bill: str, left: str) -> None:
+        super().__init__(
+            f"{migration} was cancelled, because it held up the application: {bill}. {left} "
+            "Use a form that locks for less time, or ask for a bigger budget in a window."
+        )
+
+
+class GuardLost(DeploymentError):
+    """The session that watches over the application broke."""
+
+    code = "guard-lost"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"The guard's session on {target} broke, and without a guard nothing runs. What was under way there "
+            "was rolled back. Run it again when the server answers steadily."
+        )
+
+
+class CancelledOnRequest(DeploymentError):
+    """A person asked to stop."""
+
+    code = "cancelled-on-request"
+
+    def __init__(self, *, migration: str) -> None:
+        super().__init__(
+            f"{migration} was cancelled on request: what was under way was rolled back, what had been committed stays. "
+            "Ask for a new run to go on."
+        )
+
+
+class LayoutLockHeld(DeploymentError):
+    """The team's own migration tool is running."""
+
+    code = "layout-lock-held"
+
+    def __init__(self, *, target: str, holder: str) -> None:
+        super().__init__(
+            f"Another migration tool holds its lock on {target} ({holder}). {NOTHING} "
+            "Wait until it is done, then run again."
+        )
+
+
+class AlreadyApplied(DeploymentError):
+    """The history says this migration is applied (or, for a rollback, that it is not)."""
+
+    code = "history-moved"
+
+    def __init__(self, *, migration: str) -> None:
+        super().__init__(
+            f"The history changed: {migration} is no longer where the plan has it. {NOTHING} Ask for a new plan."
+        )
+
+
+class InDoubt(DeploymentError):
+    """It could not be found out what the database did."""
+
+    code = "in-doubt"
+
+    def __init__(self, *, what: str, why: str) -> None:
+        super().__init__(
+            f"It is not known whether {what} happened: {why}. Nothing more was started. "
+            "Look at the evidence, then confirm it as applied, run it again, or give up."
+        )

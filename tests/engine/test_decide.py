@@ -1,0 +1,135 @@
+"""People decide about a digest; what is unmet keeps a run from starting; cancelling says what it did."""
+
+import pytest
+from django.db import connection
+
+from deployments.actors import COMMAND_LINE
+from deployments.authority import NotAllowed
+from deployments.models import Approval, Job
+from deployments.models.approval import Verdict
+from deployments.models.grant import Role
+from deployments.selectors.audit import events_about
+from deployments.selectors.runs import unmet_of
+from deployments.services import setup
+from deployments.services.decide import (
+    DecidedAlready,
+    NotYet,
+    PlanIsAnother,
+    decide,
+    request_cancel,
+    start,
+)
+from deployments.services.transition import IllegalTransition
+from tests.engine.conftest import actor
+
+HIGH_RISK = "UPDATE ledger SET id = 1"
+
+
+@pytest.fixture
+def waiting(rewards):
+    """A high-risk run on production that staging already has: it waits for a DBA and an architect."""
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    rewards.write("002_all", HIGH_RISK)
+    rewards.deploy(rewards.staging)
+    return rewards.plan(rewards.production)
+
+
+def test_a_high_risk_run_starts_when_dba_and_architect_agreed(rewards, waiting):
+    assert [one.rule for one in unmet_of(waiting)] == ["approval-architect", "approval-dba"]
+    with pytest.raises(NotYet, match=r"Waits for approval by 1 architect\. Waits for approval by 1 DBA\."):
+        start(waiting, actor=actor("dana"))
+    assert not Job.objects.filter(run=waiting).exists()
+
+    rewards.approve(waiting, "lee", "mika")
+
+    assert start(waiting, actor=actor("dana")).state == "queued"
+    assert rewards.execute(waiting.jobs.get()).state == "succeeded"
+    assert [told.action for told in events_about(waiting)][:3] == ["run.requested", "run.approved", "run.approved"]
+
+
+def test_an_approval_is_for_the_digest_that_was_read(rewards, waiting):
+    with pytest.raises(PlanIsAnother, match="Read the plan again"):
+        decide(waiting, verdict=Verdict.APPROVED, digest="0" * 64, actor=actor("lee"))
+    assert not Approval.objects.exists()
+
+
+def test_nobody_approves_what_they_requested(rewards, waiting):
+    setup.grant("dana", Role.DBA, actor=COMMAND_LINE)
+
+    with pytest.raises(NotAllowed, match=r"You requested run #2. Somebody else decides about it."):
+        rewards.approve(waiting, "dana")
+    assert not Approval.objects.exists()
+
+
+def test_a_person_decides_once(rewards, waiting):
+    rewards.approve(waiting, "lee")
+
+    with pytest.raises(DecidedAlready):
+        rewards.approve(waiting, "lee")
+    assert waiting.approvals.count() == 1
+
+
+def test_a_no_rejects_the_run_for_good(rewards, waiting):
+    decide(waiting, verdict=Verdict.REJECTED, digest=waiting.digest, comment="Too much", actor=actor("lee"))
+
+    waiting.refresh_from_db()
+    assert waiting.state == "rejected"
+    with pytest.raises(NotAllowed, match="there is nothing left to decide"):
+        rewards.approve(waiting, "mika")
+    with pytest.raises(IllegalTransition):
+        start(waiting, actor=actor("dana"))
+
+
+def test_a_run_starts_once(rewards):
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)")
+    rewards.sync()
+    run = rewards.plan()
+    start(run, actor=actor("dana"))
+
+    with pytest.raises(IllegalTransition, match="cannot go from queued to queued"):
+        start(run, actor=actor("dana"))
+    assert run.jobs.count() == 1
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_cancelling_before_anything_began_is_done_at_once(rewards, started):
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)")
+    rewards.sync()
+    run = rewards.plan()
+    job = rewards.start(run) if started else None
+
+    assert request_cancel(run, actor=actor("noor")).state == "cancelled"
+    if job is not None:
+        assert rewards.execute(job).state == "cancelled"
+    assert rewards.history() == []
+
+
+def test_who_may_not_cancel_is_told(rewards, waiting):
+    with pytest.raises(NotAllowed, match="that takes the role"):
+        request_cancel(waiting, actor=actor("mika"))
+
+
+def test_the_way_back_is_a_run_of_its_own(rewards):
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    rewards.write("002_users", "CREATE TABLE users (id int)", "DROP TABLE users")
+    deployed = rewards.deploy()
+
+    back = rewards.plan_rollback(deployed.run)
+    job = rewards.execute(rewards.start(back))
+
+    assert (job.state, back.kind, back.reverts) == ("succeeded", "rollback", deployed.run), rewards.output
+    assert rewards.tables() == set()
+    assert rewards.history()[2:] == [("002_users", "rollback"), ("001_ledger", "rollback")]
+    again = rewards.deploy()
+    assert (again.state, rewards.tables()) == ("succeeded", {"ledger", "users"})
+
+
+def test_a_decision_and_its_start_never_touch_the_broker_or_a_target(rewards, waiting, monkeypatch):
+    """A hung Redis or a dead target must not hang an approval: neither is reachable here."""
+    monkeypatch.setenv("REWARDS_PRODUCTION", "host=127.0.0.1 port=9")
+    monkeypatch.setattr("celery.Celery.send_task", None)
+
+    rewards.approve(waiting, "lee", "mika")
+
+    assert start(waiting, actor=actor("dana")).state == "queued"
+    assert not connection.in_atomic_block

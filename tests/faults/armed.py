@@ -1,0 +1,78 @@
+"""An executor that waits, warm, for the number of its job, and then dies or halts at a named place: run as a module.
+
+The places are the product's own crash points, and some more that are made here by wrapping functions.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+from deployments.crash import POINTS  # noqa: E402 # Django first
+from deployments.pipelines import executor, migrate  # noqa: E402
+from deployments.pipelines.control import Control  # noqa: E402
+from deployments.postgres import alone, transactional  # noqa: E402
+
+WRAPPED = {
+    "session-about-to-open": [(transactional, "open_session"), (alone, "open_session")],
+    "intent-written": [(alone, "_act")],
+    "statement-done-unmarked": [(alone, "_mark_done")],
+    "history-about-to-be-written": [(alone, "_write_history"), (transactional, "write_entry")],
+}
+PLACES = (*POINTS, *WRAPPED)
+
+
+class Trap:
+    """Sends this process a signal the n-th time it comes by."""
+
+    def __init__(self, place: str, *, occurrence: int, number: signal.Signals) -> None:
+        self.place = place
+        self.left = occurrence
+        self.number = number
+
+    def reached(self, place: str) -> None:
+        """Come by a place."""
+        if place == self.place and self.left:
+            self.left -= 1
+            if not self.left:
+                os.kill(os.getpid(), self.number)
+
+    def before(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with the trap in front of it."""
+
+        def trapped(*arguments: Any, **keywords: Any) -> Any:
+            self.reached(place)
+            return function(*arguments, **keywords)
+
+        return trapped
+
+
+def main() -> None:
+    """Set the trap, say that it is set, read the job's number, execute."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--at", choices=PLACES, required=True)
+    parser.add_argument("--occurrence", type=int, default=1)
+    parser.add_argument("--signal", choices=["SIGKILL", "SIGSTOP"], default="SIGKILL")
+    parser.add_argument("--blind", action="store_true", help="does not notice that time has passed")
+    wanted = parser.parse_args()
+    trap = Trap(wanted.at, occurrence=wanted.occurrence, number=signal.Signals[wanted.signal])
+    for module in (executor, migrate, transactional):
+        module.crash_point = trap.reached
+    for place, functions in WRAPPED.items():
+        for module, name in functions:
+            setattr(module, name, trap.before(place, getattr(module, name)))
+    if wanted.blind:  # as in a virtual machine that was suspended: its own clock stood still
+        Control.require_may_start = lambda _self: None
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    executor.execute(int(sys.stdin.readline()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The processes of a campaign: found by a mark in their environment, kept running by a supervisor as by init."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MARK = "LOCKTENDER_FAULT_CAMPAIGN"
+LOOK_SECONDS = 0.1
+
+
+def marked(mark: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield process id and arguments of every living process that carries this mark, except our own."""
+    wanted = f"{MARK}={mark}".encode()
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if words[0]:  # a zombie has no arguments
+                    yield int(folder.name), words
+
+
+def executors(mark: str, job_id: int | None = None) -> list[int]:
+    """Return the executors that worker and dispatchers launched, of one job or of all."""
+    return [
+        pid
+        for pid, words in marked(mark)
+        if "execute_job" in words and (job_id is None or words[words.index("execute_job") + 1] == str(job_id))
+    ]
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; False if the process had ended."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is halted by SIGSTOP."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
+@dataclass
+class Kept:
+    """A process that is started again whenever it ends."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    killed: bool = False  # by us: no surprise
+
+
+@dataclass
+class Supervisor:
+    """Does what an init system does: starts what has ended, whatever it was. Started and ended by `with`."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    kept: list[Kept] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)  # what ended without being killed
+    _closing: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.kept.append(Kept("worker", celery("worker")))
+        self.kept += [Kept(f"dispatcher-{number}", manage("dispatch")) for number in (1, 2)]
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        for pid, _ in list(marked(self.environment[MARK])):
+            send(pid, signal.SIGKILL)
+        for kept in self.kept:
+            if kept.process is not None:
+                kept.process.wait()
+
+    def kill(self, name: str, *, whole: bool = False) -> None:
+        """End one by SIGKILL; `whole` takes the children in its process group along, which executors are not in."""
+        with self._lock:
+            kept = next(one for one in self.kept if one.name == name)
+            kept.killed = True
+            if kept.process is not None:
+                with suppress(ProcessLookupError):
+                    (os.killpg if whole else os.kill)(kept.process.pid, signal.SIGKILL)
+                kept.process.wait()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(LOOK_SECONDS):
+            with self._lock:
+                for kept in self.kept:
+                    self._restart(kept)
+
+    def _restart(self, kept: Kept) -> None:
+        if kept.process is not None and (status := kept.process.poll()) is None:
+            return
+        if kept.process is not None and not kept.killed:
+            self.surprises.append(f"{kept.name} ended by itself with status {status} at {time.strftime('%H:%M:%S')}")
+        kept.killed = False
+        with (self.folder / f"{kept.name}.log").open("ab") as log:
+            kept.process = subprocess.Popen(
+                kept.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def manage(*arguments: str) -> list[str]:
+    """Return the argument list of a management command."""
+    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+def celery(name: str) -> list[str]:
+    """Return the argument list of a Celery worker with two slots."""
+    options = ["-Q", "jobs", "-n", f"{name}@faults", "--concurrency", "2", "--without-mingle", "--without-gossip"]
+    return [sys.executable, "-m", "celery", "-A", "controlplane", "worker", "--loglevel", "INFO", *options]
