@@ -69,7 +69,9 @@ def spawn_owner(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str
 
     def spawn(code: str) -> subprocess.Popen[str]:
         program = (
-            "import sys\nfrom pathlib import Path\nfrom controlplane.embedded import *\n"
+            # A test run that was itself started in the background ignores Ctrl-C, and children inherit that.
+            "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from pathlib import Path\nfrom controlplane.embedded import *\n"
             f"folder = Path({str(tmp_path)!r})\n{code}"
         )
         owners.append(
