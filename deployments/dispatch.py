@@ -29,10 +29,11 @@ BROKER_PAUSE_SECONDS = 15.0  # after a failed message the broker is left alone f
 BEAT_GRACE = timedelta(seconds=15)  # a queue without a worker's beat for so long has no worker
 JITTER = 0.2
 
+# What may be due, and whether it was sent before without anybody coming for it.
 DUE = """
-UPDATE deployments_job job SET sent_at = clock_timestamp()
-WHERE job.id IN (
-    SELECT due.id FROM deployments_job due JOIN deployments_migrationrun run ON run.id = due.run_id
+WITH picked AS (
+    SELECT due.id, due.sent_at, due.lease_until
+    FROM deployments_job due JOIN deployments_migrationrun run ON run.id = due.run_id
     WHERE (due.sent_at IS NULL OR due.sent_at < clock_timestamp() - %(resend)s::interval
            OR due.lease_until > due.sent_at)
       AND (
@@ -50,7 +51,8 @@ WHERE job.id IN (
       )
     ORDER BY due.id FOR UPDATE OF due SKIP LOCKED
 )
-RETURNING job.id
+UPDATE deployments_job job SET sent_at = clock_timestamp() FROM picked WHERE job.id = picked.id
+RETURNING job.id, picked.sent_at IS NOT NULL AND (picked.lease_until IS NULL OR picked.sent_at > picked.lease_until)
 """
 
 
@@ -100,9 +102,9 @@ class Dispatcher:
         self._own = [process for process in self._own if process.poll() is None]
         with connection.cursor() as cursor:
             cursor.execute(DUE, {"resend": f"{self._resend.total_seconds()} seconds"})
-            due = [row[0] for row in cursor.fetchall()]
-        for job_id in due:
-            self._drive(job_id)
+            due = cursor.fetchall()
+        for job_id, nobody_came in due:
+            self._drive(job_id, nobody_came=nobody_came)
         for periodic in PERIODIC:
             if self._is_mine(periodic):
                 periodic.do(self)
@@ -119,16 +121,16 @@ class Dispatcher:
             return False
         return True
 
-    def _drive(self, job_id: int) -> None:
-        if self._has_worker() and self.send("deployments.drive_job", job_id):
+    def _drive(self, job_id: int, *, nobody_came: bool) -> None:
+        """Send a job to its queue; drive it here if that fails, or did not help: hung executors fill a worker."""
+        if not nobody_came and self._has_worker() and self.send("deployments.drive_job", job_id):
             return
         if len(self._own) < self._slots:
             log.info("driving without a worker", job=job_id)
             self._own.append(launch(job_id))
         else:
-            Job.objects.filter(pk=job_id, finished_at=None).update(
-                sent_at=None
-            )  # for the next sweep, or another dispatcher
+            # For the next sweep, or another dispatcher.
+            Job.objects.filter(pk=job_id, finished_at=None).update(sent_at=None)
 
     def _has_worker(self) -> bool:
         queue = settings.CELERY_TASK_DEFAULT_QUEUE

@@ -62,6 +62,17 @@ def test_a_hung_redis_delays_and_does_not_stop(rewards, redis):
     assert job.state == "succeeded"
 
 
+def test_a_worker_that_beats_and_takes_nothing_is_passed_by(rewards, redis):
+    """As one does whose slots are full of hung executors: the second time the dispatcher drives by itself."""
+    environment = rewards.environment | {"REDIS_URL": redis.url, "RESEND": "1"}
+    WorkerBeat.objects.create(worker="full", queue="jobs")
+
+    with dispatcher(environment):
+        job = settled(started(rewards))
+
+    assert (job.state, job.claims) == ("succeeded", 1)
+
+
 def test_two_dispatchers_drive_a_job_once(rewards):
     environment = rewards.environment | {"REDIS_URL": "redis://127.0.0.1:9/0"}
 
@@ -152,7 +163,7 @@ def test_a_job_is_not_sent_again_before_its_time(rewards):
         cursor.execute(DUE, asked)
         again = cursor.fetchall()
 
-    assert (first, again) == ([(job.pk,)], [])
+    assert (first, again) == ([(job.pk, False)], [])
 
 
 def test_a_job_whose_executor_fell_silent_is_due_at_once(rewards, settings):
@@ -163,7 +174,7 @@ def test_a_job_whose_executor_fell_silent_is_due_at_once(rewards, settings):
 
     with connection.cursor() as cursor:
         cursor.execute(DUE, {"resend": "60 seconds"})
-        assert cursor.fetchall() == [(job.pk,)]
+        assert cursor.fetchall() == [(job.pk, False)]
 
 
 def test_a_periodic_task_is_done_by_one_dispatcher(rewards):
