@@ -9,6 +9,7 @@ from checks.errors import CheckError
 from deployments.actors import COMMAND_LINE, Actor, person
 from deployments.errors import DeploymentError
 from deployments.models import Application, Database, Environment, MigrationRun, User
+from deployments.postgres.connect import DRIVER_ERROR
 
 Row = TypeVar("Row", bound=Model)
 
@@ -22,6 +23,12 @@ class Command(BaseCommand):
             return super().execute(*args, **options)
         except (DeploymentError, CheckError) as refusal:
             raise CommandError(f"{refusal.code}: {refusal}") from refusal
+        except DRIVER_ERROR as refused:
+            told = refused.diag.message_primary or type(refused).__name__
+            raise CommandError(
+                f"target-refused: The target refused: {told}. Nothing was changed by this command after that. "
+                "If it speaks of the schema locktender, its owner must be the role of the connection."
+            ) from refused
 
     def add_person(self, parser: CommandParser) -> None:
         """Add the option that says who acts."""

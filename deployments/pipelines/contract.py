@@ -22,7 +22,7 @@ class PlanMoved(DeploymentError):
     def __init__(self, *, target: str, what: str) -> None:
         super().__init__(
             f"{target} is not as it was planned for: {what}. Nothing was run there. "
-            "The run is superseded; its successor has a plan for what is there now."
+            "If a successor with a plan for what is there now could be made, it is there; else ask for a new run."
         )
 
 

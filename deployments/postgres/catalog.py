@@ -8,7 +8,7 @@ from psycopg import sql
 
 from checks.schema import record_hash
 from deployments.postgres.connect import Session, Target
-from deployments.postgres.errors import PrivilegeMissing, ServerTooOld
+from deployments.postgres.errors import PrivilegeMissing, ServerTooOld, TargetLocked
 from deployments.postgres.history import Applied, LayoutHistory
 from deployments.postgres.ledger import Identity, identity
 
@@ -86,8 +86,10 @@ FROM pg_namespace namespace WHERE {OWN}
 """
 SNAPSHOT = (RELATIONS, FUNCTIONS, TYPES, EXTENSIONS, SCHEMAS)
 
+# As the server last counted them: to measure would wait for every lock on every table.
 SIZES = f"""
-SELECT namespace.nspname || '.' || relation.relname, pg_total_relation_size(relation.oid), relation.reltuples::bigint
+SELECT namespace.nspname || '.' || relation.relname,
+  relation.relpages::bigint * current_setting('block_size')::bigint, relation.reltuples::bigint
 FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
 WHERE relation.relkind IN ('r', 'm') AND {OWN}
 """
@@ -108,8 +110,15 @@ class Observed:
 def observe(opened: Session, target: Target, history: LayoutHistory) -> Observed:
     """Read a target in one snapshot, without writing. Needs no more than a role that may connect.
 
-    Raises ServerTooOld, and PrivilegeMissing where the role may not read the identity of the server.
+    Raises ServerTooOld, TargetLocked where an object stays locked, and PrivilegeMissing where the role may not read.
     """
+    try:
+        return _observe(opened, target, history)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as locked:
+        raise TargetLocked(target=target.name) from locked
+
+
+def _observe(opened: Session, target: Target, history: LayoutHistory) -> Observed:
     if opened.info.server_version < OLDEST_SERVER:
         raise ServerTooOld(target=target.name, version=opened.info.server_version)
     with opened.transaction():

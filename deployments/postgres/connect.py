@@ -29,6 +29,8 @@ DRIVER_ERROR = psycopg.Error
 """Whatever the driver raises, for a caller that can do without the answer."""
 
 NAME_PREFIX = "locktender/"
+# Nothing waits without a limit. Who runs a migration sets its own limits on top.
+PATIENCE = "SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', '60s', false)"
 LIMITS: dict[str, str | int] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -110,13 +112,13 @@ def open_session(target: Target, *, name: str, autocommit: bool = True) -> Sessi
         # The parser's own message quotes the string, password included: it is not chained.
         raise SecretUnusable(reference=target.connection) from None
     try:
-        opened = psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+        opened = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as refused:
         raise _refusal(target, str(refused)) from None
     try:
         _require_direct_primary(target, opened)
-        if not autocommit:
-            opened.rollback()
+        opened.execute(PATIENCE)
+        opened.autocommit = autocommit
     except psycopg.OperationalError as cut:
         opened.close()
         raise _refusal(target, str(cut)) from None
@@ -140,6 +142,8 @@ def _require_direct_primary(target: Target, opened: Session) -> None:
 def _refusal(target: Target, text: str) -> Exception:
     last = text.strip().splitlines()[-1]
     detail = last.partition("FATAL:")[2].strip() or last.rpartition("failed: ")[2].strip()
+    # A password with an @ or / in it is cut into host and port: what is quoted may be a part of it.
+    detail = re.sub(r"""(["'])[^"']*\1""", "…", detail)
     for sign, refusal in REFUSALS:
         if sign in text:
             return refusal(target=target.name)
@@ -147,7 +151,6 @@ def _refusal(target: Target, text: str) -> Exception:
         return DatabaseMissing(target=target.name)
     if 'role "' in text and "does not exist" in text:
         return PasswordRefused(target=target.name)
-    if any(sign in text for sign in ("SSL", "certificate", "TLS")):
+    if any(sign in detail for sign in ("SSL", "certificate", "TLS")):
         return TlsFailed(target=target.name, detail=detail)
-    # A password with an @ or / in it is cut into host and port: what is quoted may be a part of it.
-    return TargetUnreachable(target=target.name, detail=re.sub(r"""(["'])[^"']*\1""", "…", detail))
+    return TargetUnreachable(target=target.name, detail=detail)

@@ -117,6 +117,18 @@ class ServerTooOld(DeploymentError):
         )
 
 
+class TargetLocked(DeploymentError):
+    """The target could not be read, because something in it stays locked."""
+
+    code = "target-locked"
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__(
+            f"{target} could not be read: another session keeps an object locked. {NOTHING} "
+            "Wait until that session is done, or end it, then try again."
+        )
+
+
 class PrivilegeMissing(DeploymentError):
     """The role lacks a right it needs."""
 

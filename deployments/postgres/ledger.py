@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.errors import (
@@ -11,6 +12,7 @@ from deployments.postgres.errors import (
     FenceAhead,
     FenceLost,
     OtherControlPlane,
+    PrivilegeMissing,
     SchemaAlreadyThere,
     SchemaNotCreated,
     TargetSchemaMissing,
@@ -98,7 +100,7 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
     another database: staging restored from production is recognised, never trusted.
     """
     found = identity(opened)
-    mark = _mark(opened)
+    mark = _mark(opened, target)
     if mark is None:
         wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
         raise TargetSchemaMissing(target=target.name, sql=wanted)
@@ -114,15 +116,19 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
     return found
 
 
-def _mark(opened: Session) -> tuple[UUID, int, str, str] | None:
+def _mark(opened: Session, target: Target) -> tuple[UUID, int, str, str] | None:
     """Return control plane, database, system and name as the target remembers them, or None where it does not."""
     try:
         with opened.transaction():
             return opened.execute(
                 "SELECT control_plane_id, database_id, system_identifier, database_name FROM locktender.meta"
             ).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return None
+    except psycopg.errors.InsufficientPrivilege as refused:
+        role = sql.Identifier(opened.info.user).as_string(opened)
+        remedy = f"ALTER SCHEMA locktender OWNER TO {role}; and ALTER TABLE locktender.… OWNER TO {role} for its tables"
+        raise PrivilegeMissing(target=target.name, what="use the schema locktender", remedy=remedy) from refused
 
 
 def raise_fence(opened: Session, target: Target, holder: Holder) -> None:
@@ -162,7 +168,7 @@ def require_still_open(opened: Session, entry: Entry) -> None:
         "SELECT direction FROM locktender.history WHERE migration = %s ORDER BY id DESC LIMIT 1", [entry.migration]
     ).fetchone()
     last = ROLLBACK if row is None else row[0]
-    if entry.direction == FORWARD and last == FORWARD:
+    if entry.direction == last:
         raise AlreadyApplied(migration=entry.migration)
 
 
@@ -229,7 +235,7 @@ def readopt(target: Target, *, control_plane_id: UUID) -> tuple[Identity, Identi
     Raises TargetSchemaMissing.
     """
     with session(target) as opened, opened.transaction():
-        mark = _mark(opened)
+        mark = _mark(opened, target)
         if mark is None:
             wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
             raise TargetSchemaMissing(target=target.name, sql=wanted)
@@ -239,7 +245,10 @@ def readopt(target: Target, *, control_plane_id: UUID) -> tuple[Identity, Identi
             " database_name = %s, installed_at = clock_timestamp()",
             [control_plane_id, target.database_id, found.system_identifier, found.database_name],
         )
-        opened.execute("UPDATE locktender.history SET job = -job, run = -run WHERE job > 0")
-        opened.execute("UPDATE locktender.statement SET job = -job WHERE job > 0")
+        for table in ("history", "statement"):
+            opened.execute(
+                f"UPDATE locktender.{table} SET job = (SELECT least(0, min(job)) FROM locktender.{table}) - job"
+                " WHERE job > 0"
+            )
         opened.execute("UPDATE locktender.fence SET fence = 0")
     return Identity(mark[2], mark[3]), found

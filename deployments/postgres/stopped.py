@@ -47,8 +47,9 @@ class GuardLost(DeploymentError):
 
     def __init__(self, *, target: str) -> None:
         super().__init__(
-            f"The guard's session on {target} broke, and without a guard nothing runs. What was under way there "
-            "was rolled back. Run it again when the server answers steadily."
+            f"The guard's session on {target} broke, and without a guard nothing runs. A transaction under way there "
+            "was rolled back; an index that was being built may be left invalid, and is dropped by the next attempt. "
+            "Ask for a new run when the server answers steadily."
         )
 
 
@@ -59,7 +60,8 @@ class CancelledOnRequest(DeploymentError):
 
     def __init__(self, *, migration: str) -> None:
         super().__init__(
-            f"{migration} was cancelled on request: what was under way was rolled back, what had been committed stays. "
+            f"{migration} was cancelled on request: a transaction under way was rolled back, what had been committed "
+            "stays. An index that was being built may be left invalid, and is dropped by the next attempt. "
             "Ask for a new run to go on."
         )
 

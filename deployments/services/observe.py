@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from checks.schema import fingerprint
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
-from deployments.models import Database, Observation
+from deployments.models import Database, Job, Observation
 from deployments.services.audit import record
 
 
@@ -35,6 +35,17 @@ class IdentityMoved(DeploymentError):
         super().__init__(
             f"{database} was {before} and is now {found}. Nothing was changed there, and nothing runs there. "
             "If the connection was changed on purpose, add the new place as a database of its own."
+        )
+
+
+class DatabaseInUse(DeploymentError):
+    """A run that is not over works on the database."""
+
+    code = "database-in-use"
+
+    def __init__(self, *, database: str, number: int) -> None:
+        super().__init__(
+            f"Run #{number} on {database} is not over. Nothing was changed. Wait for it, cancel it or resolve it first."
         )
 
 
@@ -105,6 +116,12 @@ def _own_identity() -> tuple[str, str]:
         row = cursor.fetchone()
     assert row is not None  # noqa: S101 # one control file
     return row[0], row[1]
+
+
+def require_idle(database: Database) -> None:
+    """Raise DatabaseInUse if a run has begun with this database, or is about to."""
+    if job := Job.objects.filter(database=database, finished_at=None).select_related("run").first():
+        raise DatabaseInUse(database=str(database), number=job.run.number)
 
 
 def keep_readoption(

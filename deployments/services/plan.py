@@ -9,7 +9,6 @@ from checks.policy import requirements
 from deployments.actors import Actor
 from deployments.authority import Action, require
 from deployments.digest import canonical, digest_of
-from deployments.errors import DeploymentError
 from deployments.models import Database, Environment, Migration, MigrationRun, Observation, Release, User
 from deployments.models.run import RunKind
 from deployments.planning import (
@@ -24,77 +23,16 @@ from deployments.planning import (
 )
 from deployments.selectors.history import latest_observation
 from deployments.services.audit import record
+from deployments.services.plan_refusals import (
+    AlreadyOpen,
+    AlreadyRequested,
+    NoRelease,
+    NothingToRevert,
+    NotOnTop,
+    NotSuperseded,
+    ReasonMissing,
+)
 from deployments.states import RunState
-
-
-class ReasonMissing(DeploymentError):
-    """A run was asked for without a reason."""
-
-    code = "reason-missing"
-
-    def __init__(self) -> None:
-        super().__init__("A run needs a reason, for the people who approve it. Nothing was planned. Give one.")
-
-
-class NoRelease(DeploymentError):
-    """The application was never synced."""
-
-    code = "no-release"
-
-    def __init__(self, *, application: str) -> None:
-        super().__init__(f"{application} has no release yet. Nothing was planned. Run: manage.py sync {application}")
-
-
-class AlreadyOpen(DeploymentError):
-    """The same plan is open already."""
-
-    code = "run-already-open"
-
-    def __init__(self, *, number: int) -> None:
-        super().__init__(
-            f"Run #{number} is open with the same plan. Nothing was planned again. Go on with that one, or cancel it."
-        )
-
-
-class AlreadyRequested(DeploymentError):
-    """The same form was sent twice."""
-
-    code = "already-requested"
-
-    def __init__(self, *, number: int) -> None:
-        super().__init__(f"This request made run #{number} already. Nothing was planned again. Open that run.")
-
-
-class NotSuperseded(DeploymentError):
-    """A successor was asked for a run that is not superseded."""
-
-    code = "not-superseded"
-
-    def __init__(self, *, number: int) -> None:
-        super().__init__(
-            f"Run #{number} is no deploy run that was superseded. Nothing was planned. Ask for a new run instead."
-        )
-
-
-class NothingToRevert(DeploymentError):
-    """The run applied nothing that could be rolled back."""
-
-    code = "nothing-to-revert"
-
-    def __init__(self, *, number: int) -> None:
-        super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned.")
-
-
-class NotOnTop(DeploymentError):
-    """Later migrations stand on those that would be rolled back."""
-
-    code = "not-on-top"
-
-    def __init__(self, *, names: Sequence[str], number: int) -> None:
-        super().__init__(
-            f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. "
-            "Roll those back first, latest first."
-        )
 
 
 def request_deploy(
@@ -173,17 +111,15 @@ def _deploy(
 def request_rollback(run: MigrationRun, *, reason: str, request_key: UUID, actor: Actor) -> MigrationRun:
     """Freeze the way back from what a run applied into a run of its own, latest migration first, and return it.
 
-    Raises NotAllowed, ReasonMissing, NothingToRevert, NotOnTop, RollbackMissing, AlreadyOpen, AlreadyRequested.
+    Raises NotAllowed, ReasonMissing, NothingToRevert, NotOnTop, DatabasesDiffer, RollbackMissing, AlreadyOpen.
     """
     requester = require(actor, Action.ROLL_BACK, run)
-    observations = _observations(run.environment)
-    back = _applied_by(run)
+    observations, back = _applied_by(run)
     if not back:
         raise NothingToRevert(number=run.number)
     for seen in observations.values():
         applied = [entry["name"] for entry in seen.history]
-        first = min((applied.index(name) for name in back if name in applied), default=len(applied))
-        if later := [name for name in applied[first:] if name not in back]:
+        if later := [name for name in applied[applied.index(back[-1]) :] if name not in back]:
             raise NotOnTop(names=later, number=run.number)
     forward = {entry["name"]: entry for entry in run.plan["migrations"]}
     migrations = [
@@ -206,12 +142,27 @@ def request_rollback(run: MigrationRun, *, reason: str, request_key: UUID, actor
     )
 
 
-def _applied_by(run: MigrationRun) -> list[str]:
-    """Return what a deploy run itself committed, latest first; nothing if it was rolled back since."""
+def _applied_by(run: MigrationRun) -> tuple[dict[Database, Observation], list[str]]:
+    """Return where a deploy run left something that is still applied, and what, latest first.
+
+    A database that the run did not reach, or that was rolled back since, is left out: what it has is somebody else's.
+    Raises DatabasesDiffer if the others do not have the same left of it.
+    """
+    places: dict[Database, Observation] = {}
+    back: list[str] = []
     if run.kind != RunKind.DEPLOY or run.reverted_by.filter(state=RunState.SUCCEEDED).exists():
-        return []
-    count = max((job.applied for job in run.jobs.all()), default=0)
-    return [entry["name"] for entry in run.plan["migrations"][:count]][::-1]
+        return places, back
+    planned = [entry["name"] for entry in run.plan["migrations"]]
+    for database, seen in _observations(run.environment).items():
+        job = run.jobs.filter(database=database).first()
+        applied = {entry["name"] for entry in seen.history}
+        ours = [name for name in planned[: job.applied if job else 0] if name in applied][::-1]
+        if not ours:
+            continue
+        if places and ours != back:
+            raise DatabasesDiffer(one=str(next(iter(places))), other=str(database))
+        places[database], back = seen, ours
+    return places, back
 
 
 def _freeze(

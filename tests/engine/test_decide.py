@@ -1,13 +1,19 @@
 """People decide about a digest; what is unmet keeps a run from starting; cancelling says what it did."""
 
+import os
+
 import pytest
 from django.db import connection
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from deployments.actors import COMMAND_LINE
 from deployments.authority import NotAllowed
-from deployments.models import Approval, Job
+from deployments.models import Approval, ControlPlane, Job
 from deployments.models.approval import Verdict
 from deployments.models.grant import Role
+from deployments.pipelines.observing import target_of
+from deployments.postgres.ledger import install, installation_sql
 from deployments.selectors.audit import events_about
 from deployments.selectors.runs import unmet_of
 from deployments.services import setup
@@ -133,3 +139,50 @@ def test_a_decision_and_its_start_never_touch_the_broker_or_a_target(rewards, wa
 
     assert start(waiting, actor=actor("dana")).state == "queued"
     assert not connection.in_atomic_block
+
+
+def test_what_is_rolled_back_is_not_rolled_back_again(rewards):
+    """A way back that failed half-way is finished by the next one, which leaves alone what is back already."""
+    rewards.write("001_ledger", "CREATE TABLE ledger (points int)", "DROP TABLE ledgr")
+    rewards.write("002_bonus", "INSERT INTO ledger VALUES (1)", "INSERT INTO ledger VALUES (-1)")
+    deployed = rewards.deploy()
+    half = rewards.execute(rewards.start(rewards.plan_rollback(deployed.run)))
+    assert (half.state, half.applied) == ("failed", 1)
+    rewards.write("001_ledger", "CREATE TABLE ledger (points int)", "DROP TABLE ledger")
+    rewards.sync()
+
+    rest = rewards.plan_rollback(deployed.run)
+
+    assert [entry["name"] for entry in rest.plan["migrations"]] == ["001_ledger"]
+    assert rewards.execute(rewards.start(rest)).state == "succeeded"
+    assert [told for told in rewards.history() if told[1] == "rollback"] == [
+        ("002_bonus", "rollback"),
+        ("001_ledger", "rollback"),
+    ]
+
+
+def test_a_way_back_leaves_alone_what_the_run_did_not_apply(rewards, superuser, database, monkeypatch):
+    """The second database failed and has a table of its own by that name: rolling back the run must not drop it."""
+    name = f"{database}_second"
+    superuser.execute(sql.SQL("CREATE DATABASE {} OWNER migrator").format(sql.Identifier(name)))
+    monkeypatch.setenv("REWARDS_SECOND", make_conninfo(os.environ["REWARDS_STAGING"], dbname=name))
+    second = setup.add_database(
+        rewards.staging.environment, "second", connection="env:REWARDS_SECOND", owner_role="", actor=COMMAND_LINE
+    )
+    install(target_of(second), installation_sql(control_plane_id=ControlPlane.objects.get().pk, database_id=second.pk))
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    rewards.sync()
+    with rewards.connect(second) as application:
+        application.execute("CREATE TABLE ledger (mine int)")
+    rewards.observe(second)
+    run = start(rewards.plan(), actor=actor("dana"))
+    one, two = run.jobs.all()
+    assert (rewards.execute(one).state, rewards.execute(two).state) == ("succeeded", "failed")
+    run.refresh_from_db()
+
+    back = rewards.plan_rollback(run)
+
+    assert [entry["name"] for entry in back.plan["databases"]] == ["staging"]
+    assert rewards.execute(rewards.start(back)).state == "succeeded"
+    assert (rewards.tables(), rewards.tables(second)) == (set(), {"ledger"})
+    superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -10,7 +10,7 @@ from deployments.authority import NotAllowed
 from deployments.models import Application, Database, Migration, MigrationRun, Release
 from deployments.selectors.audit import events_about
 from deployments.selectors.runs import unmet_of
-from deployments.services import plan as planned
+from deployments.services import plan_refusals as planned
 from deployments.services.plan import request_deploy
 from deployments.sources.folder import SourceUnknown, read
 from tests.engine.conftest import actor

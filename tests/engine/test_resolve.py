@@ -10,7 +10,7 @@ from deployments.models.grant import Role
 from deployments.pipelines.observing import target_of
 from deployments.postgres.ledger import readopt
 from deployments.selectors.audit import events_about
-from deployments.services.plan import NothingToRevert
+from deployments.services.plan_refusals import NothingToRevert
 from deployments.services.resolve import NothingToResolve, ResolveReasonMissing, give_up, run_again
 from deployments.services.setup import grant
 from deployments.services.transition import claim_job, move_job

@@ -210,3 +210,11 @@ def test_no_refusal_about_a_target_shows_its_password(rewards, monkeypatch, capl
             with pytest.raises(DeploymentError) as refused:
                 rewards.observe(rewards.staging)
         assert "of-tests-only" not in str(refused.value) + caplog.text
+
+
+def test_a_locked_table_does_not_hold_up_reading_a_target(rewards):
+    with rewards.connect() as application:
+        application.execute("CREATE TABLE unrelated (id int)")
+        application.execute("BEGIN; LOCK TABLE unrelated IN ACCESS EXCLUSIVE MODE")
+
+        assert rewards.observe(rewards.staging).sizes == {"public.unrelated": {"bytes": 0, "rows_estimated": None}}

@@ -197,9 +197,9 @@ def test_a_target_that_refuses_us_after_the_cut_is_a_doubt_and_not_a_no(marked, 
 
     def rule(link, direction, data):
         if direction is UP and COMMIT in data:
-            link.server.sendall(data)
             monkeypatch.setenv("TARGET_ELSEWHERE", f"{marked.url} password=changed-meanwhile")
-            link.cut(server_too=False)
+            link.cut(server_too=False)  # before the server is told, or its answer may be quicker
+            link.server.sendall(data)
             return b""
         return data
 

@@ -9,7 +9,7 @@ from deployments.management.base import Command as Base
 from deployments.models import ControlPlane
 from deployments.pipelines.observing import target_of
 from deployments.postgres.ledger import install, installation_sql, readopt
-from deployments.services.observe import keep_readoption
+from deployments.services.observe import keep_readoption, require_idle
 
 
 class Command(Base):
@@ -31,6 +31,7 @@ class Command(Base):
         if actor.user is not None:
             require(actor, Action.MANAGE_APPLICATION, database)
         if options["readopt"]:
+            require_idle(database)
             before, found = readopt(target_of(database), control_plane_id=plane)
             keep_readoption(
                 database,

@@ -1,0 +1,75 @@
+"""Why a run is not planned, apart from what the plan itself refuses."""
+
+from collections.abc import Sequence
+
+from deployments.errors import DeploymentError
+
+
+class ReasonMissing(DeploymentError):
+    """A run was asked for without a reason."""
+
+    code = "reason-missing"
+
+    def __init__(self) -> None:
+        super().__init__("A run needs a reason, for the people who approve it. Nothing was planned. Give one.")
+
+
+class NoRelease(DeploymentError):
+    """The application was never synced."""
+
+    code = "no-release"
+
+    def __init__(self, *, application: str) -> None:
+        super().__init__(f"{application} has no release yet. Nothing was planned. Run: manage.py sync {application}")
+
+
+class AlreadyOpen(DeploymentError):
+    """The same plan is open already."""
+
+    code = "run-already-open"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(
+            f"Run #{number} is open with the same plan. Nothing was planned again. Go on with that one, or cancel it."
+        )
+
+
+class AlreadyRequested(DeploymentError):
+    """The same form was sent twice."""
+
+    code = "already-requested"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"This request made run #{number} already. Nothing was planned again. Open that run.")
+
+
+class NotSuperseded(DeploymentError):
+    """A successor was asked for a run that is not superseded."""
+
+    code = "not-superseded"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(
+            f"Run #{number} is no deploy run that was superseded. Nothing was planned. Ask for a new run instead."
+        )
+
+
+class NothingToRevert(DeploymentError):
+    """The run applied nothing that could be rolled back."""
+
+    code = "nothing-to-revert"
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned.")
+
+
+class NotOnTop(DeploymentError):
+    """Later migrations stand on those that would be rolled back."""
+
+    code = "not-on-top"
+
+    def __init__(self, *, names: Sequence[str], number: int) -> None:
+        super().__init__(
+            f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. "
+            "Roll those back first, latest first."
+        )
