@@ -24,7 +24,7 @@ class LockNotObtained(DeploymentError):
     def __init__(self, *, migration: str, tries: int, blockers: str, left: str) -> None:
         super().__init__(
             f"{migration} waited for a lock in {tries} tries and gave up. {left} "
-            f"In its way: {blockers or 'not seen'}. Run it again when those sessions are gone."
+            f"In its way: {blockers or 'not seen'}. Ask for a new run when those sessions are gone."
         )
 
 
@@ -36,7 +36,7 @@ class OverBudget(DeploymentError):
     def __init__(self, *, migration: str, bill: str, left: str) -> None:
         super().__init__(
             f"{migration} was cancelled, because it held up the application: {bill}. {left} "
-            "Use a form that locks for less time, or ask for a bigger budget in a window."
+            "Use a form that locks for less time, then ask for a new run."
         )
 
 
@@ -74,7 +74,7 @@ class LayoutLockHeld(DeploymentError):
     def __init__(self, *, target: str, holder: str) -> None:
         super().__init__(
             f"Another migration tool holds its lock on {target} ({holder}). {NOTHING} "
-            "Wait until it is done, then run again."
+            "Wait until it is done, then ask for a new run."
         )
 
 

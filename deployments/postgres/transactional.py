@@ -57,7 +57,8 @@ def run_file(script: Script, worker: Worker) -> None:
     """Apply one file in one transaction, trying the whole of it again while only locks are in the way.
 
     When it returns, the file is committed, once. When it raises, nothing of it is: StatementFailed, LockNotObtained,
-    OverBudget, CancelledOnRequest, GuardLost, FenceLost, AlreadyApplied. InDoubt alone says that it is not known.
+    OverBudget, CancelledOnRequest, GuardLost, FenceLost, AlreadyApplied, TargetUnreachable. InDoubt alone says that it
+    is not known.
     """
     deadline = time.monotonic() + worker.limits.lock_retry_limit.total_seconds()
     started = time.monotonic()

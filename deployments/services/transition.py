@@ -64,7 +64,7 @@ class DatabaseBusy(DeploymentError):
     def __init__(self, *, database: str) -> None:
         super().__init__(
             f"Another run is writing to {database}. Nothing was changed. "
-            "This run stays queued and goes on when the other one is over; its page links to it."
+            "This run stays queued and goes on when the other one is over; follow it to see which one it waits for."
         )
 
 
