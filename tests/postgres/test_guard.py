@@ -116,11 +116,14 @@ def test_a_guard_that_breaks_between_two_statements_stops_the_next_one(ledger, e
     cancel = psycopg.Connection.cancel_safe
     monkeypatch.setattr(psycopg.Connection, "cancel_safe", lambda *one, **two: cancels.append(cancel(*one, **two)))
 
+    def guard_is_broken():
+        for pid in ledger.sessions("state <> 'idle in transaction'"):  # it may be looking just now
+            ledger.rows("SELECT pg_terminate_backend(%s)", pid)
+        return cancels  # they hit nothing: no statement was running
+
     def tell(sent):
         if sent.number == 2:
-            for pid in ledger.sessions("state = 'idle'"):
-                ledger.rows("SELECT pg_terminate_backend(%s)", pid)
-            eventually(lambda: cancels)  # it hit nothing: no statement was running
+            eventually(guard_is_broken)
 
     with pytest.raises(GuardLost):
         ledger.run("CREATE TABLE later (id int); SELECT pg_sleep(60)", tell=tell)
