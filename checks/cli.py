@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from checks.errors import CheckError
-from checks.files import MAX_FILE_BYTES, is_folder, read_file, read_folder, within_limit
+from checks.files import MAX_FILE_BYTES, is_folder, read_file, within_limit
 from checks.finding import Severity
-from checks.layouts import detect, named
-from checks.layouts.sql_pairs import NotUtf8
+from checks.layouts import detect, named, read_files
+from checks.layouts.errors import require_utf8
 from checks.output import Format, Judged, OutputFailed, write, write_refusal
 from checks.report import Part, judge
 from checks.risk import Risk
@@ -63,24 +63,16 @@ def _scripts(path: str, layout: str) -> Iterator[tuple[str, Part, str]]:
     """Yield the name, part and text of every script, in the order of the migrations. Raises a CheckError."""
     if path == "-":
         name = "standard input"
-        yield name, Part.FORWARD, _decoded(name, within_limit(name, sys.stdin.buffer.read(MAX_FILE_BYTES + 1)))
+        yield name, Part.FORWARD, require_utf8(name, within_limit(name, sys.stdin.buffer.read(MAX_FILE_BYTES + 1)))
     elif is_folder(path):
-        files = read_folder(Path(path))
-        chosen = detect(files) if layout == "auto" else named(layout)
-        for migration in chosen.read(files):
+        chosen = detect(Path(path)) if layout == "auto" else named(layout)
+        for migration in chosen.read(read_files(Path(path), chosen)):
             for part in Part:
                 content = getattr(migration, part)
                 if content is not None:
-                    yield migration.paths[part], part, _decoded(migration.paths[part], content)
+                    yield migration.paths[part], part, require_utf8(migration.paths[part], content)
     else:
-        yield path, Part.FORWARD, _decoded(path, read_file(path))
-
-
-def _decoded(path: str, content: bytes) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotUtf8(path=path, byte=error.start) from None
+        yield path, Part.FORWARD, require_utf8(path, read_file(path))
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -116,6 +116,19 @@ def read_folder(path: Path) -> dict[str, bytes]:
     if not files:
         raise FolderEmpty(folder=path)
     return dict(sorted(files.items()))
+
+
+def folder_below(path: Path, names: Iterable[str]) -> Path:
+    """Return the first of these folders below a path that is there, or the path itself.
+
+    Raises SymlinkOutside if it is a link that leads out.
+    """
+    for name in names:
+        if is_folder(path / name):
+            if not (path / name).resolve().is_relative_to(path.resolve()):
+                raise SymlinkOutside(path=name)
+            return path / name
+    return path
 
 
 def is_folder(path: Path | str) -> bool:

@@ -62,3 +62,9 @@ def derived(dotted: str, *suffix: str) -> str:
     tail = "_" + "_".join(suffix)
     stem = unqualified(dotted).encode()[: max(1, 63 - len(tail.encode()))].decode(errors="ignore")
     return quote((stem + tail).encode()[:63].decode(errors="ignore"))
+
+
+def split(dotted: str) -> tuple[str, str]:
+    """Return schema and name, without quotes, of a name as SQL; the schema is "" where none is written."""
+    names = [unqualified(part) for part in parts(dotted)]
+    return (names[-2] if len(names) > 1 else "", names[-1] if names else "")

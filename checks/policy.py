@@ -16,6 +16,9 @@ APPROVALS = {
     Risk.CONTROLLED: ("dba",),
     Risk.HIGH: ("dba", "architect"),
 }
+WATCH_SECONDS = 600  # the customer's policy: ten minutes under watch after a deploy
+LONGEST_WATCH_SECONDS = 86_400
+RULES = frozenset({"approvals", "staging_first", "backup", "watch_seconds"})
 NOT_ASKED = ("rehearsal", "soak time in staging", "low-traffic window", "verified backup")
 """What a later capability will ask for. Until then a page says "not asked by this policy", never "passed"."""
 
@@ -39,6 +42,13 @@ class Requirements:
     approvals: tuple[str, ...]  # one role per approval; a person counts for one
     staging_first: bool
     rollback: bool  # every migration has a rollback script
+    backup: bool  # a dump of the database before anything is changed
+    watch_seconds: int  # how long the application's health is watched afterwards
+
+    @classmethod
+    def of_plan(cls, values: Mapping[str, Any]) -> Requirements:
+        """Return the requirements that a plan was frozen with."""
+        return cls(**{**values, "approvals": tuple(values["approvals"])})
 
     def as_plan(self) -> dict[str, Any]:
         """Return the requirements as the values that are digested."""
@@ -46,6 +56,8 @@ class Requirements:
             "approvals": list(self.approvals),
             "staging_first": self.staging_first,
             "rollback": self.rollback,
+            "backup": self.backup,
+            "watch_seconds": self.watch_seconds,
         }
 
 
@@ -68,19 +80,34 @@ class Unmet:
 def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk) -> Requirements:
     """Return what a plan of this class needs in an environment with these rules.
 
-    `rules` may set "approvals" per class and "staging_first"; what it does not name follows the defaults, which ask
-    nothing of an environment that is not protected. Raises PolicyUnreadable.
+    `rules` may set "approvals" per class, "staging_first", "backup" and "watch_seconds"; what it does not name follows
+    the defaults, which ask nothing of an environment that is not protected. Raises PolicyUnreadable.
     """
+    if unknown := sorted(set(rules) - RULES):
+        raise PolicyUnreadable(problem=f"no rule is called {', '.join(unknown)}")
     approvals = rules.get("approvals", {})
     if not isinstance(approvals, Mapping) or not set(approvals) <= {one.value for one in Risk}:
         raise PolicyUnreadable(problem='"approvals" must name classes')
     asked = approvals.get(risk.value, APPROVALS[risk] if protected else ())
     if not isinstance(asked, list | tuple) or not set(asked) <= {"dba", "architect"}:
         raise PolicyUnreadable(problem='only "dba" and "architect" approve')
-    staging_first = rules.get("staging_first", protected)
-    if not isinstance(staging_first, bool):
-        raise PolicyUnreadable(problem='"staging_first" must be true or false')
-    return Requirements(approvals=tuple(asked), staging_first=staging_first, rollback=protected)
+    watch_seconds = rules.get("watch_seconds", WATCH_SECONDS if protected else 0)
+    if type(watch_seconds) is not int or not 0 <= watch_seconds <= LONGEST_WATCH_SECONDS:
+        raise PolicyUnreadable(problem='"watch_seconds" must be a whole number of seconds, at most a day')
+    return Requirements(
+        approvals=tuple(asked),
+        staging_first=_flag(rules, "staging_first", protected=protected),
+        rollback=protected,
+        backup=_flag(rules, "backup", protected=protected),
+        watch_seconds=watch_seconds,
+    )
+
+
+def _flag(rules: Mapping[str, Any], name: str, *, protected: bool) -> bool:
+    value = rules.get(name, protected)
+    if not isinstance(value, bool):
+        raise PolicyUnreadable(problem=f'"{name}" must be true or false')
+    return value
 
 
 def unmet(needs: Requirements, *, given: Iterable[Given], missing_in_staging: Iterable[str]) -> tuple[Unmet, ...]:

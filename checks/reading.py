@@ -174,7 +174,8 @@ def _vacuum(tree: Tree) -> tuple[Change, ...]:
 
 
 def _truncate(tree: Tree) -> tuple[Change, ...]:
-    return tuple(Change(Verb.TRUNCATE, table=item.range_name()) for item in tree.each("relations"))
+    detail = "CASCADE" if tree.enum("behavior") == "DROP_CASCADE" else ""
+    return tuple(Change(Verb.TRUNCATE, table=item.range_name(), detail=detail) for item in tree.each("relations"))
 
 
 def _copy(tree: Tree) -> tuple[Change, ...]:

@@ -38,7 +38,10 @@ def data_changes(tree: Tree) -> tuple[Change, ...]:
 def _node(node: Tree) -> Iterator[Change]:
     match node.tag:
         case "InsertStmt":
-            yield Change(Verb.INSERT, table=node.relation(), offset=_start(node))
+            conflict = node.get("onConflictClause")
+            overwrites = conflict is not None and conflict.enum("action") == "ONCONFLICT_UPDATE"
+            detail = "ON CONFLICT DO UPDATE" if overwrites else ""
+            yield Change(Verb.INSERT, table=node.relation(), detail=detail, offset=_start(node))
         case "UpdateStmt" | "DeleteStmt":
             word = node.tag.removesuffix("Stmt").upper()
             everything = is_always_true(node.get("whereClause"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from checks.names import split
+
 Snapshot = Mapping[str, str]
 """Object -> SHA-256 of its canonical record. Keys read "table public.ledger", "function public.points(integer)"."""
 
@@ -22,12 +24,12 @@ def fingerprint(snapshot: Snapshot) -> str:
 def touched(snapshot: Snapshot, relations: Iterable[str]) -> dict[str, str]:
     """Return the objects that carry one of these names.
 
-    `relations` are names as written in a script, with or without a schema; a name without one matches in every schema.
+    `relations` are names as SQL, with or without quotes and a schema; a name without a schema matches in every one.
     """
-    wanted = set(relations)
+    wanted = {".".join(part for part in split(name) if part) for name in relations}
     return {key: digest for key, digest in snapshot.items() if _names(key) & wanted}
 
 
 def _names(key: str) -> set[str]:
     qualified = key.split(" ", 1)[1].split("(", 1)[0]
-    return {qualified, qualified.rpartition(".")[2]}
+    return {qualified, qualified.partition(".")[2]}

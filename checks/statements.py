@@ -80,6 +80,19 @@ class Script:
         return position(self.text, offset)
 
 
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment to the end of its line: its text with the dashes, and where it begins.
+
+    `offset` is in characters from 0, `line` counts from 1. `is_alone` when nothing stands before it on its line.
+    """
+
+    text: str
+    offset: int
+    line: int
+    is_alone: bool
+
+
 def position(text: str, offset: int) -> tuple[int, int]:
     """Return line and column, both from 1, of the character at `offset`."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
@@ -91,8 +104,7 @@ def parse(sql: str) -> Script:
     Raises Unparsable for a syntax error, for what only psql understands, for text that PostgreSQL cannot store
     (NUL, lone surrogates), and for nesting too deep to analyse.
     """
-    # A byte order mark is not SQL; a space in its place keeps every offset.
-    text = " " + sql[1:] if sql.startswith("\ufeff") else sql
+    text = _without_mark(sql)
     _refuse_hostile(text)
     try:
         nodes: Any = parse_sql(text)
@@ -101,6 +113,27 @@ def parse(sql: str) -> Script:
     except RecursionError:
         raise _unparsable(text, "the statement is nested too deeply to be analysed", 0) from None
     return Script(sql, tuple(_with_new_tables(_statements(text, nodes))))
+
+
+def changes_of(sql: str) -> Iterator[Change]:
+    """Yield what the statements of a script change, in order. Raises Unparsable."""
+    return (change for statement in parse(sql).statements for change in statement.changes)
+
+
+def line_comments(sql: str) -> Iterator[Comment]:
+    """Yield the comments of a script that begin with two dashes, in order. Called for text that `parse` accepts."""
+    text = _without_mark(sql)
+    line, seen = 1, 0
+    for token in scan(text):
+        if token.name == "SQL_COMMENT":
+            line, seen = line + text.count("\n", seen, token.start), token.start
+            before = text[text.rfind("\n", 0, seen) + 1 : seen]
+            yield Comment(text[seen : token.end + 1], seen, line, not before.strip(_SPACE))
+
+
+def _without_mark(sql: str) -> str:
+    """Return the text without a byte order mark, which is not SQL; a space in its place keeps every offset."""
+    return " " + sql[1:] if sql.startswith("\ufeff") else sql
 
 
 def _statements(text: str, nodes: Any) -> Iterator[Statement]:

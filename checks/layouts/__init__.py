@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from checks.errors import CheckError
+from checks.files import folder_below, read_folder
 from checks.layouts.base import Layout, MigrationFiles
+from checks.layouts.prisma import Prisma
+from checks.layouts.smoke import smoke_script
 from checks.layouts.sql_pairs import SqlPairs
 
-__all__ = ["LAYOUTS", "Layout", "LayoutUnknown", "MigrationFiles", "detect", "named"]
+__all__ = ["LAYOUTS", "Layout", "LayoutUnknown", "MigrationFiles", "detect", "named", "read_files", "smoke_script"]
 
-LAYOUTS: tuple[Layout, ...] = (SqlPairs(),)
+LAYOUTS: tuple[Layout, ...] = (Prisma(), SqlPairs())
 
 
 class LayoutUnknown(CheckError):
@@ -28,10 +31,22 @@ class LayoutUnknown(CheckError):
         )
 
 
-def detect(files: Mapping[str, bytes]) -> Layout:
-    """Return the first layout that recognises the files. Raises LayoutUnknown when none does."""
+def read_files(path: Path, layout: Layout) -> dict[str, bytes]:
+    """Return the files of the migrations folder by their path in it.
+
+    That is the layout's usual folder below the path, so that the path may lead to the root of a project; where there is
+    none, the path itself. Raises what checks.files raises.
+    """
+    return read_folder(folder_below(path, layout.folders))
+
+
+def detect(path: Path) -> Layout:
+    """Return the first layout that recognises what is below a path.
+
+    Raises LayoutUnknown, and what read_files raises.
+    """
     for layout in LAYOUTS:
-        if layout.matches(files):
+        if layout.matches(read_files(path, layout)):
             return layout
     raise LayoutUnknown
 

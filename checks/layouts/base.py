@@ -25,11 +25,16 @@ class MigrationFiles:
 
 
 class Layout(Protocol):
-    """How one migration tool keeps its files."""
+    """How one migration tool keeps its files. Paths are those below the folder of the migrations, with `/`."""
 
     @property
     def name(self) -> str:
         """The name used in settings and on the command line."""
+        ...
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where in a project its tool keeps the migrations, the likeliest first; () if that is left to the team."""
         ...
 
     def matches(self, files: Mapping[str, bytes]) -> bool:

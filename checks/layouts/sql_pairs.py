@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from checks.errors import CheckError
 from checks.layouts.base import MigrationFiles
+from checks.layouts.errors import ForwardMissing, NoMigrations, UnrecognisedFile, require_utf8
+from checks.layouts.smoke import SMOKE
 
 _NAME = re.compile(r"(?P<version>[0-9]+)_(?P<title>.+)\.(?P<part>up\.sql|down\.sql|verify\.sql|notes\.md)", re.DOTALL)
 _PARTS = {"up.sql": "forward", "down.sql": "rollback", "verify.sql": "verify", "notes.md": "notes"}
@@ -27,59 +29,12 @@ class DuplicateVersion(CheckError):
         )
 
 
-class ForwardMissing(CheckError):
-    """A rollback, verify or notes file has no forward file."""
-
-    code: ClassVar[str] = "forward-missing"
-
-    def __init__(self, *, path: str) -> None:
-        super().__init__(
-            f"{path} has no .up.sql file of the same name. What it belongs to would never reach the database, so no "
-            "migration was read. Add the .up.sql file, or correct the name."
-        )
-
-
-class NotUtf8(CheckError):
-    """A file is not UTF-8 text."""
-
-    code: ClassVar[str] = "not-utf-8"
-
-    def __init__(self, *, path: str, byte: int) -> None:
-        super().__init__(
-            f"{path} is not UTF-8 text: byte {byte} (counted from 0) fits no character. What the database would make "
-            "of it depends on settings, so no migration was read. Save the file as UTF-8."
-        )
-
-
-class UnrecognisedFile(CheckError):
-    """An SQL file has a name that says neither version nor direction."""
-
-    code: ClassVar[str] = "unrecognised-file"
-
-    def __init__(self, *, path: str) -> None:
-        super().__init__(
-            f"{path} is not named NUMBER_title.up.sql, .down.sql or .verify.sql. Left out silently it would be missing "
-            "from the database, so no migration was read. Rename it, or move it out of the folder."
-        )
-
-
-class NoMigrations(CheckError):
-    """The folder holds files, but no migration."""
-
-    code: ClassVar[str] = "no-migrations"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "No file is named NUMBER_title.up.sql. An empty history is not taken for a database without migrations. "
-            "Point to the folder of the migrations, or choose another layout."
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class SqlPairs:
     """`NUMBER_title.up.sql` and its companions, in one folder, in numeric order of the version."""
 
     name: str = "sql-pairs"
+    folders: tuple[str, ...] = ()
 
     def matches(self, files: Mapping[str, bytes]) -> bool:
         """True when at least one file is a forward or rollback file of a pair."""
@@ -97,24 +52,24 @@ class SqlPairs:
         for path in sorted(files):
             match = _NAME.fullmatch(_base(path))
             if match is None:
-                if path.lower().endswith(".sql"):
-                    raise UnrecognisedFile(path=path)
+                if path != SMOKE and path.lower().endswith(".sql"):
+                    raise UnrecognisedFile(path=path, expected="NUMBER_title.up.sql, .down.sql or .verify.sql")
                 continue
-            _require_utf8(path, files[path])
+            require_utf8(path, files[path])
             stem = path.removesuffix("." + match["part"])
             groups.setdefault(stem, {})[_PARTS[match["part"]]] = path
             versions[stem] = match["version"]
         by_number: dict[int, str] = {}
         for stem, parts in groups.items():
             if "forward" not in parts:
-                raise ForwardMissing(path=next(iter(parts.values())))
+                raise ForwardMissing(path=next(iter(parts.values())), expected=".up.sql file of the same name")
             number = int(versions[stem])
             if number in by_number:
                 pair = (groups[by_number[number]]["forward"], parts["forward"])
                 raise DuplicateVersion(version=versions[stem], paths=pair)
             by_number[number] = stem
         if not by_number:
-            raise NoMigrations
+            raise NoMigrations(expected="NUMBER_title.up.sql")
         return tuple(_migration(stem, versions[stem], groups[stem], files) for _, stem in sorted(by_number.items()))
 
     def checksum(self, forward: bytes) -> str:
@@ -137,10 +92,3 @@ def _migration(stem: str, version: str, parts: Mapping[str, str], files: Mapping
         notes=content.get("notes"),
         paths=dict(parts),
     )
-
-
-def _require_utf8(path: str, content: bytes) -> None:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotUtf8(path=path, byte=error.start) from None

@@ -96,6 +96,7 @@ def test_pairs_are_read_in_numeric_order_with_what_belongs_to_them():
         ({"1_a.up.sql": b"", "2_b.notes.md": b""}, "forward-missing"),
         ({"1_a.up.sql": b"", "fix.sql": b""}, "unrecognised-file"),
         ({"1_a.up.sql": b"", "2_b.UP.SQL": b""}, "unrecognised-file"),
+        ({"1_a.up.sql": b"", "sub/smoke.sql": b""}, "unrecognised-file"),
         ({"README.md": b""}, "no-migrations"),
         ({"1_a.up.sql": b"ok", "2_b.up.sql": b"SELECT '\xff'"}, "not-utf-8"),
     ],
@@ -109,10 +110,13 @@ def test_the_refusal_of_other_encodings_names_file_and_byte():
         LAYOUT.read({"2_b.up.sql": b"SELECT '\xff'"})
 
 
-def test_a_layout_is_found_by_its_files_or_by_name():
-    assert detect({"1_a.up.sql": b""}).name == "sql-pairs"
+def test_a_layout_is_found_by_its_files_or_by_name(tmp_path):
+    (tmp_path / "a.txt").touch()
+    assert refused(detect, tmp_path) == "layout-unknown"
+
+    (tmp_path / "1_a.up.sql").touch()
+    assert detect(tmp_path).name == "sql-pairs"
     assert layout_named("sql-pairs") in LAYOUTS
-    assert refused(detect, {"a.txt": b""}) == "layout-unknown"
     assert refused(layout_named, "nothing") == "layout-unknown"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks.policy import Given, PolicyUnreadable, requirements, unmet
+from checks.policy import Given, PolicyUnreadable, Requirements, requirements, unmet
 from checks.risk import Risk
 
 DEFAULT_APPROVALS = [
@@ -17,15 +17,22 @@ def test_a_protected_environment_asks_by_class(risk, roles):
     needs = requirements({}, protected=True, risk=risk)
 
     assert needs.approvals == roles
-    assert (needs.staging_first, needs.rollback) == (True, True)
+    assert (needs.staging_first, needs.rollback, needs.backup, needs.watch_seconds) == (True, True, True, 600)
 
 
 @pytest.mark.parametrize("risk", list(Risk))
 def test_an_unprotected_environment_asks_nothing(risk):
     needs = requirements({}, protected=False, risk=risk)
 
-    assert (needs.approvals, needs.staging_first, needs.rollback) == ((), False, False)
+    assert needs == Requirements((), staging_first=False, rollback=False, backup=False, watch_seconds=0)
     assert unmet(needs, given=[], missing_in_staging=["001"]) == ()
+
+
+def test_a_policy_may_ask_for_no_backup_and_a_shorter_watch():
+    needs = requirements({"backup": False, "watch_seconds": 5}, protected=True, risk=Risk.SAFE)
+
+    assert (needs.backup, needs.watch_seconds) == (False, 5)
+    assert Requirements.of_plan(needs.as_plan()) == needs
 
 
 def test_a_policy_may_ask_for_more():
@@ -67,6 +74,12 @@ def test_what_is_missing_in_staging_is_named():
         {"approvals": {"safe": "dba"}},
         {"approvals": ["dba"]},
         {"staging_first": "yes"},
+        {"backup": 1},
+        {"watch_seconds": -1},
+        {"watch_seconds": 86_401},
+        {"watch_seconds": True},
+        {"watch_seconds": "60"},
+        {"bakcup": False},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(rules):

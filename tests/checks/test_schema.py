@@ -20,3 +20,11 @@ def test_a_name_without_a_schema_means_every_schema():
     assert set(touched(SCHEMA, ["audit.ledger"])) == {"table audit.ledger"}
     assert set(touched(SCHEMA, ["points"])) == {"function public.points(integer)"}
     assert touched(SCHEMA, ["led"]) == {}
+
+
+def test_a_quoted_name_means_the_object_of_that_name():
+    schema = {"table public.RefreshToken": "a", "table public.refreshtoken": "b", 'table public.say "hi"': "c"}
+
+    assert set(touched(schema, ['"RefreshToken"'])) == {"table public.RefreshToken"}
+    both = touched(schema, ['public."RefreshToken"', '"say ""hi"""'])
+    assert set(both) == {"table public.RefreshToken", 'table public.say "hi"'}
