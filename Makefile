@@ -17,6 +17,9 @@ test: .venv/ready ## Run every test against real servers
 faults: .venv/ready ## Kill, halt and cut off a real installation; the last line says what came of it (ARGS=20)
 	$(RUN) -m tests.faults $(ARGS)
 
+bench: .venv/ready ## Measure against a baseline; the last line is the figure (ARGS=pipeline)
+	$(RUN) -m benchmarks $(ARGS)
+
 check: format-check lint types contracts dependencies templates own-migrations ## Everything that needs no test run
 
 format: .venv/ready ## Format the code
@@ -38,7 +41,7 @@ dependencies: .venv/ready
 	$(RUN) -m deptry .
 
 templates: .venv/ready
-	git ls-files -z 'templates/*.html' | xargs -0r $(RUN) -m djade --check
+	git ls-files -z 'templates/*.html' | xargs -0r .venv/bin/djade --check
 
 own-migrations: .venv/ready
 	$(RUN) -m controlplane.local run sh -c '$(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check_own_migrations'
@@ -53,4 +56,4 @@ lock: .venv/ready ## Resolve the dependencies anew
 	$(RUN) -m pip install --quiet --no-deps --editable .
 	touch .venv/ready
 
-.PHONY: help dev manage test faults check format format-check lint types contracts dependencies templates own-migrations lock
+.PHONY: help dev manage test faults bench check format format-check lint types contracts dependencies templates own-migrations lock

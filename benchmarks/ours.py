@@ -1,0 +1,82 @@
+"""Locktender's side of a benchmark: an application with one unprotected environment that asks for a backup."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+from psycopg.conninfo import conninfo_to_dict
+
+from benchmarks.installation import Installation
+from benchmarks.pipeline import migration
+from checks.health import Expectation
+from deployments.actors import COMMAND_LINE, Actor, person
+from deployments.models import ControlPlane, Job, Step
+from deployments.models.grant import Role
+from deployments.pipelines.observing import observe_database, target_of
+from deployments.postgres.clients import Clients
+from deployments.postgres.ledger import install, installation_sql
+from deployments.services import setup
+from deployments.services.decide import start
+from deployments.services.plan import request_deploy
+from deployments.services.policy import change_policy
+from deployments.services.sync import sync
+from deployments.sources import folder
+
+SERVER_VERSION = 180000
+
+
+class Ours:
+    """What stands ready before the clock starts."""
+
+    def __init__(self, installation: Installation, address: str) -> None:
+        """Set up application, environment, database and health check."""
+        self._source = installation.folder / "migrations"
+        self._source.mkdir()
+        granted = [setup.grant("bench", role, actor=COMMAND_LINE) for role in (Role.DBA, Role.DEVELOPER)]
+        self._actor: Actor = person(granted[0].user)
+        self._application = setup.add_application(
+            "bench", layout="sql-pairs", source=f"folder:{self._source}", actor=COMMAND_LINE
+        )
+        self._environment = setup.add_environment(
+            self._application, "staging", rank=1, protected=False, actor=COMMAND_LINE
+        )
+        change_policy(self._environment, rules={"backup": True}, reason="The point of it", actor=self._actor)
+        setup.set_health_check(self._environment, Expectation(url=address), actor=COMMAND_LINE)
+        self._database = setup.add_database(
+            self._environment, "main", connection="env:BENCH_TARGET", owner_role="", actor=COMMAND_LINE
+        )
+        plane = ControlPlane.objects.get().pk
+        install(target_of(self._database), installation_sql(control_plane_id=plane, database_id=self._database.pk))
+        client = Clients(None).newest_for(SERVER_VERSION, tls=False, is_protected=False)
+        self.pg_dump = str(client.pg_dump)
+        self.libpq = os.environ | _variables(installation.target)
+
+    def queued(self, name: str, *, verify: str) -> int:
+        """Write one more migration, plan and start it, and return the number of its job."""
+        stem = f"{len(list(self._source.glob('*.up.sql'))) + 1:03d}_{name}"
+        (self._source / f"{stem}.up.sql").write_text(migration(name))
+        (self._source / f"{stem}.down.sql").write_text(f"ALTER TABLE ledger DROP COLUMN {name}")
+        (self._source / f"{stem}.verify.sql").write_text(verify)
+        sync(self._application, found=folder.read(self._application), commit="", actor=self._actor)
+        observe_database(self._database, actor=COMMAND_LINE)
+        run = request_deploy(self._environment, reason="A benchmark", request_key=uuid.uuid4(), actor=self._actor)
+        return start(run, actor=self._actor).jobs.get().pk
+
+    def require_succeeded(self, job: int) -> None:
+        """Stop the benchmark if what was measured was no deploy."""
+        ended = Job.objects.get(pk=job)
+        if ended.state != "succeeded":
+            raise SystemExit(f"job {job}: {ended.state} {ended.error}")
+
+    def steps(self) -> Iterator[tuple[str, float]]:
+        """Yield each step of the last deploy with its seconds, and what is left for the executor itself."""
+        job = Job.objects.latest("id")
+        for step in Step.objects.filter(job=job):
+            if step.started_at and step.finished_at:
+                yield f"{step.name} ({step.state})", (step.finished_at - step.started_at).total_seconds()
+
+
+def _variables(target: str) -> dict[str, str]:
+    """Return libpq's variables for a connection string."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    return {names[key]: str(value) for key, value in conninfo_to_dict(target).items() if key in names}
