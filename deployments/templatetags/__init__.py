@@ -1,0 +1,1 @@
+"""What templates ask for: signs, icons, times, numbers, SQL."""

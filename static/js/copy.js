@@ -1,0 +1,33 @@
+/**
+ * Copy buttons: what stands in an element (`data-copy` is its selector), or a text of their own (`data-text`). Without
+ * JavaScript they are not there.
+ */
+
+const SAID_MS = 2_000;
+
+/** @param {HTMLElement} button */
+async function copy(button) {
+  const source = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
+  const word = button.querySelector("[data-word]");
+  const before = word.textContent;
+  try {
+    await navigator.clipboard.writeText(source ? source.textContent : button.dataset.text);
+    word.textContent = "Copied";
+  } catch {
+    if (source) getSelection().selectAllChildren(source); // the person presses the keys for it
+    word.textContent = source ? "Selected" : "Not possible here";
+  }
+  setTimeout(() => (word.textContent = before), SAID_MS);
+}
+
+/** Show the buttons, which are hidden until now. */
+function uncover() {
+  for (const button of document.querySelectorAll("button:is([data-copy], [data-text])[hidden]")) button.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("button:is([data-copy], [data-text])") : null;
+  if (button instanceof HTMLElement) copy(button);
+});
+document.body.addEventListener("htmx:afterSettle", uncover);
+uncover();

@@ -1,0 +1,46 @@
+"""What a page must be for everybody: readable by machines, and no wider than its window."""
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}}
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe finds serious or critical on a page, each with the element."""
+    found: list[dict[str, Any]] = Axe().run(page, options=OPTIONS).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+
+
+def shifts(page: Page) -> float:
+    """Return how much has moved on a page since it was opened, without what a person did."""
+    return page.evaluate(
+        """() => new Promise((resolve) => {
+            let moved = 0;
+            new PerformanceObserver((list) => {
+                for (const one of list.getEntries()) if (!one.hadRecentInput) moved += one.value;
+            }).observe({ type: "layout-shift", buffered: true });
+            requestAnimationFrame(() => requestAnimationFrame(() => resolve(moved)));
+        })"""
+    )
+
+
+def too_wide(page: Page) -> list[str]:
+    """Return the elements that make a page scroll sideways."""
+    return page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.body.querySelectorAll("*")]
+                .filter((one) => one.getBoundingClientRect().right > width + 0.5)
+                .map((one) => one.outerHTML.slice(0, 120));
+        }"""
+    )

@@ -1,0 +1,34 @@
+"""Pages as Django's test client gets them, by everybody of the cast."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from deployments.models import User
+from tests.deployments.cast import Cast, assemble
+from tests.static_files import static_files
+
+__all__ = ["static_files"]
+
+SignIn = Callable[[User | None], Client]
+
+
+@pytest.fixture
+def cast(database: str) -> Cast:
+    """Everybody, and the application they work on."""
+    return assemble()
+
+
+@pytest.fixture
+def browse(database: str, static_files: Path) -> SignIn:
+    """Return a client for a person, or for nobody. An error of a view is answered, as in production."""
+
+    def client(person: User | None = None) -> Client:
+        made = Client(raise_request_exception=False, enforce_csrf_checks=False)
+        if person is not None:
+            made.force_login(person)
+        return made
+
+    return client
