@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, PostgresDsn, RedisDsn, SecretStr
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_FOLDER = Path("/run/secrets")
@@ -36,6 +36,8 @@ class Configuration(BaseSettings):
     secret_key: SecretStr
     debug: bool = False
     allowed_hosts: list[str] = ["localhost", "127.0.0.1"]
+    behind_proxy: bool = False
+    """A proxy in front ends TLS and sets X-Forwarded-Proto and X-Forwarded-For itself; only then are they believed."""
 
     lease: Seconds = timedelta(seconds=30)
     """How long a job belongs to its executor after the last heartbeat (reliability study, section 1.3)."""
@@ -54,6 +56,19 @@ class Configuration(BaseSettings):
     lock_retry_limit: Seconds = timedelta(minutes=10)
     """How long such retries may go on. There is never a last try without a limit."""
     guard_interval: Seconds = timedelta(milliseconds=250)
+
+    artifacts: Path
+    """The one folder where backups are kept: every worker writes it, and whoever restores reads it."""
+    pg_client_folder: Path | None = None
+    """Where pg_dump and pg_restore are looked for before the usual places."""
+    dump_jobs: int = 2
+    """How many tables of one database are dumped at once."""
+    keep_limit: int = 2**30
+    """Up to how many bytes a rollback first keeps what its scripts destroy."""
+    health_networks: list[IPvAnyNetwork] = []
+    """Internal networks whose addresses health checks may reach; public ones they always may, metadata never."""
+    health_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=10)
+    """How long after an unhealthy answer the application is asked again, and how often it is while it is watched."""
 
 
 @cache

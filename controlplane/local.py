@@ -40,7 +40,12 @@ def product(folder: Path = VAR) -> Iterator[tuple[LocalServers, dict[str, str]]]
         told = folder / ENVIRONMENT
         told.unlink(missing_ok=True)  # of an owner that was killed
         secret = kept_password(folder / "secret_key")
-        own = {"DEBUG": "true", "SECRET_KEY": secret} | servers.environment()
+        own = {
+            "DEBUG": "true",
+            "SECRET_KEY": secret,
+            "ARTIFACTS": str(folder / "artifacts"),
+            "HEALTH_NETWORKS": '["127.0.0.0/8"]',
+        } | servers.environment()
         environment = os.environ | own
         subprocess.run(manage("migrate", "--verbosity=0"), env=environment, cwd=ROOT, check=True)
         write_private(told, json.dumps(own))

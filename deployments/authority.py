@@ -10,10 +10,12 @@ from deployments.errors import DeploymentError
 from deployments.models import (
     Application,
     Approval,
+    Backup,
     Contact,
     Database,
     Environment,
     Grant,
+    HealthCheck,
     Job,
     Migration,
     MigrationRun,
@@ -148,7 +150,7 @@ def _place(subject: Model | None) -> tuple[Application | None, Environment | Non
             return subject, None
         case Environment():
             return subject.application, subject
-        case Database() | Policy():
+        case Database() | Policy() | HealthCheck():
             return _place(subject.environment)
         case Observation():
             return _place(subject.database)
@@ -166,7 +168,7 @@ def _run_of(subject: Model | None) -> MigrationRun | None:
             return subject
         case Job() | Approval() | RunAuthor():
             return subject.run
-        case Step():
+        case Step() | Backup():
             return subject.job.run
         case StepLog():
             return subject.step.job.run

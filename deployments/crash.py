@@ -7,6 +7,7 @@ VARIABLE = "LOCKTENDER_CRASH_AT"
 POINTS = (
     "claimed",
     "step-started",
+    "backup-unrecorded",
     "statement-about-to-start",
     "before-commit",
     "migration-committed",

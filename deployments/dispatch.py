@@ -21,6 +21,7 @@ from deployments.models import Database, Job, PeriodicTask, WorkerBeat
 from deployments.pipelines.launch import launch
 from deployments.postgres.connect import LINK_ERRORS
 from deployments.services.announce import JOB_CHANNEL
+from deployments.services.observe import OBSERVE_DATABASES
 
 log = structlog.get_logger()
 
@@ -160,4 +161,4 @@ def observe_all(dispatcher: Dispatcher) -> None:
         dispatcher.send("deployments.observe_database", number)
 
 
-PERIODIC = (Periodic("observe-databases", every=timedelta(minutes=5), do=observe_all),)
+PERIODIC = (Periodic(OBSERVE_DATABASES, every=timedelta(minutes=5), do=observe_all),)

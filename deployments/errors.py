@@ -1,6 +1,8 @@
 """Every refusal of the product: a code, the facts as keywords, and a text that ends with what to do next."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 
 class DeploymentError(Exception):
@@ -10,6 +12,7 @@ class DeploymentError(Exception):
     """
 
     code: ClassVar[str]
+    evidence: Mapping[str, Any] = MappingProxyType({})  # what was measured before it was refused, as JSON values
 
     def __str__(self) -> str:
         return str(self.args[0])

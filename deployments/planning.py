@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checks.errors import CheckError
 from checks.finding import Finding, Severity
+from checks.integrity import expectations
 from checks.policy import Requirements
 from checks.report import judge
 from checks.risk import Risk
 from checks.schema import fingerprint, touched
 from deployments.errors import DeploymentError
-from deployments.models import Database, Environment, Migration, Observation
+from deployments.models import Database, Environment, Migration, Observation, Script
 
 FORMAT = 1
 BUDGET = {"oldest_seconds": 1.0, "total_seconds": 10.0}  # how long the application may wait for us (DESIGN, section 6)
@@ -120,6 +122,15 @@ class PlanBlocked(DeploymentError):
         super().__init__(f"Nothing was planned, because these must change first:\n{lines}")
 
 
+class ChecksUnreadable(DeploymentError):
+    """A verify or smoke script says nothing that could be checked."""
+
+    code = "checks-unreadable"
+
+    def __init__(self, *, script: str, problem: str) -> None:
+        super().__init__(f"{script} cannot be used. Nothing was planned. {problem}")
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What `checks` says about the scripts of a plan: its class, and what is shown but not digested."""
@@ -187,6 +198,17 @@ def judge_scripts(scripts: Sequence[tuple[str, str]]) -> Judged:
     return Judged(risk, tuple(reasons), shown, frozenset(relations))
 
 
+def require_readable_checks(migrations: Sequence[Migration], smoke: Script | None) -> None:
+    """Raise ChecksUnreadable for a verify or smoke script that cannot fail, writes, or cannot be read."""
+    scripts = [(f"The verify script of {one.name}", one.verify, True) for one in migrations]
+    for script, stored, may_compare in (*scripts, ("smoke.sql", smoke, False)):
+        if stored is not None:
+            try:
+                expectations(stored.text(), may_compare=may_compare)
+            except CheckError as refused:
+                raise ChecksUnreadable(script=script, problem=str(refused)) from refused
+
+
 def _not_runnable(line: int, kind: str) -> Finding:
     return Finding(
         code="statement-not-supported",
@@ -208,6 +230,7 @@ def plan_content(
     observations: Mapping[Database, Observation],
     judged: Judged,
     needs: Requirements,
+    smoke: str | None,
 ) -> dict[str, Any]:
     """Return what the digest is over: what would run, where, on which state of the world, under which rules.
 
@@ -239,6 +262,7 @@ def plan_content(
             }
             for database, seen in observations.items()
         ],
+        "smoke": smoke,
         "touches": sorted(judged.relations),
         "class": judged.risk.value,
         "requirements": needs.as_plan(),

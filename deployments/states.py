@@ -74,8 +74,8 @@ JOB_MOVES: Moves = {
     JobState.NEEDS_ATTENTION: frozenset({JobState.QUEUED, JobState.FAILED}),
 }
 STEP_MOVES: Moves = {
-    StepState.PENDING: frozenset({StepState.RUNNING, StepState.SKIPPED}),
-    StepState.RUNNING: frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.INTERRUPTED}),
+    StepState.PENDING: frozenset({StepState.RUNNING}),
+    StepState.RUNNING: frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.INTERRUPTED, StepState.SKIPPED}),
 }
 
 

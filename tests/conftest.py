@@ -10,9 +10,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connections
+from hypothesis import settings as hypothesis
 from psycopg import sql
 
 from tests.servers import SUPERUSER_URL
+
+# How long an example takes depends on what else the machine does.
+hypothesis.register_profile("patient", deadline=None)
+hypothesis.load_profile("patient")
 
 numbers = itertools.count(1)
 

@@ -34,6 +34,9 @@ def pytest_load_initial_conftests() -> None:
     servers = started.enter_context(LocalServers(folder, given={}, settings=SETTINGS, durable=False))
     os.environ |= servers.environment() | {
         "SECRET_KEY": "of-tests-only",
+        "ARTIFACTS": str(folder / "artifacts"),
+        "HEALTH_NETWORKS": '["127.0.0.0/8"]',
+        "HEALTH_INTERVAL": "0.05",
         SUPERUSER_URL: servers.postgres.superuser_url(),
     }
     subprocess.run([sys.executable, ROOT / "manage.py", "migrate", "--verbosity=0"], check=True)

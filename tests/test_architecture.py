@@ -161,6 +161,12 @@ def test_only_postgres_opens_a_target():
     }
 
 
+def test_only_the_prober_speaks_http():
+    clients = ("urllib3", "requests", "http.client", "urllib.request")
+
+    assert {name for name, tree in modules() if imports_any(tree, *clients)} == {"deployments/probe.py"}
+
+
 def test_only_the_dispatcher_sends_a_celery_message():
     sends = {"delay", "apply_async", "send_task", "apply", "delay_on_commit"}
     senders = {name for name, tree in modules() if any(called in sends for called, _ in calls(tree))}

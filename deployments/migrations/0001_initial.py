@@ -96,7 +96,6 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=120)),
                 ('rank', models.PositiveSmallIntegerField()),
                 ('is_protected', models.BooleanField(default=True)),
-                ('health_url', models.URLField(blank=True)),
                 ('application_version', models.CharField(blank=True, max_length=120)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='environments', to='deployments.application')),

@@ -17,7 +17,7 @@ MOVES = {
         "queued>running queued>cancelled running>queued running>needs_attention running>succeeded running>failed "
         "running>cancelled needs_attention>queued needs_attention>failed"
     ),
-    "step": "pending>running pending>skipped running>succeeded running>failed running>interrupted",
+    "step": "pending>running running>succeeded running>failed running>interrupted running>skipped",
 }
 FIRST = {"migrationrun": "awaiting", "job": "queued", "step": "pending"}
 FINAL = {

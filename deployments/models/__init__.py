@@ -3,8 +3,10 @@
 from deployments.models.application import Application, Contact, Database, Environment
 from deployments.models.approval import Approval
 from deployments.models.audit import AuditEvent
+from deployments.models.backup import Backup
 from deployments.models.clockwork import ControlPlane, PeriodicTask, WorkerBeat
 from deployments.models.grant import Grant, User
+from deployments.models.health_check import HealthCheck
 from deployments.models.migration import Migration, Release, ReleaseMigration, Script
 from deployments.models.observation import Observation
 from deployments.models.policy import Policy
@@ -14,11 +16,13 @@ __all__ = [
     "Application",
     "Approval",
     "AuditEvent",
+    "Backup",
     "Contact",
     "ControlPlane",
     "Database",
     "Environment",
     "Grant",
+    "HealthCheck",
     "Job",
     "Migration",
     "MigrationRun",

@@ -26,7 +26,6 @@ class Environment(models.Model):
     name = models.CharField(max_length=120)
     rank = models.PositiveSmallIntegerField()  # 1 comes first; production is last
     is_protected = models.BooleanField(default=True)
-    health_url = models.URLField(blank=True)
     application_version = models.CharField(max_length=120, blank=True)  # running there now, as last reported
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -56,6 +56,9 @@ class Release(models.Model):
     commit = models.CharField(max_length=64, blank=True)  # "" for a plain folder
     digest = models.CharField(max_length=64)  # SHA-256 over the ordered migration digests
     migrations = models.ManyToManyField(Migration, through="ReleaseMigration")
+    smoke = models.ForeignKey(
+        Script, models.PROTECT, null=True, blank=True, related_name="+"
+    )  # read after every deploy
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from checks.health import Expectation
+from deployments.artifacts import Artifacts
 from deployments.errors import DeploymentError
 from deployments.models import Job
 from deployments.pipelines.control import Control
+from deployments.postgres.clients import Clients
 from deployments.postgres.connect import Holder, Target
 from deployments.postgres.history import LayoutHistory
 from deployments.postgres.script import Limits
+from deployments.probe import Prober
 
 
 class PlanMoved(DeploymentError):
@@ -28,10 +32,14 @@ class PlanMoved(DeploymentError):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How a step ended well: one sentence, and the values that prove it."""
+    """How a step ended well: one sentence, and the values that prove it.
+
+    A step that was not asked for, or had nothing to look at, is skipped and says so: it never looks like a pass.
+    """
 
     summary: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    is_skipped: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +55,13 @@ class StepContext:
     history: LayoutHistory
     limits: Limits
     guard_interval: timedelta
+    clients: Clients
+    artifacts: Artifacts
+    dump_jobs: int
+    keep_limit: int  # bytes
+    health: Expectation | None
+    prober: Prober
+    evidence_of: Callable[[str], dict[str, Any]]
     log: Callable[[str], None]
     progress: Callable[[dict[str, Any]], None]
     applied: Callable[[int], None]

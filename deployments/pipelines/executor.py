@@ -2,15 +2,18 @@
 
 import os
 import socket
+from functools import partial
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from deployments.actors import EXECUTOR
+from deployments.artifacts import Artifacts
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
-from deployments.models import ControlPlane, Job, MigrationRun, Step
+from deployments.models import ControlPlane, HealthCheck, Job, MigrationRun, Step
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
 from deployments.pipelines.control import Control, LeaseLost
@@ -18,12 +21,14 @@ from deployments.pipelines.definitions import PIPELINES
 from deployments.pipelines.observing import observe_database, target_of
 from deployments.pipelines.record import persist, record_job, record_step
 from deployments.pipelines.takeover import take_over
+from deployments.postgres.clients import Clients
 from deployments.postgres.connect import DRIVER_ERROR, LINK_ERRORS, Holder, session
 from deployments.postgres.errors import FenceLost, TargetUnreachable
 from deployments.postgres.history import HISTORIES
 from deployments.postgres.ledger import entries_of_job
 from deployments.postgres.script import Limits
 from deployments.postgres.stopped import CancelledOnRequest, InDoubt
+from deployments.probe import Prober
 from deployments.services.plan import request_successor
 from deployments.services.progress import write_applied, write_line, write_progress
 from deployments.services.transition import DatabaseBusy, Stale, claim_job
@@ -101,6 +106,7 @@ def context(job: Job, control: Control) -> StepContext:
     """Return what the steps of this job may use."""
     timings = settings.CONFIGURATION
     fence = job.fence or 0
+    health = HealthCheck.objects.filter(environment=job.run.environment_id).first()
 
     def applied(count: int) -> None:
         persist(lambda: write_applied(job, count, fence=fence), is_written=lambda: True)
@@ -116,6 +122,13 @@ def context(job: Job, control: Control) -> StepContext:
         history=HISTORIES[job.run.environment.application.layout],
         limits=Limits(lock_timeout=timings.lock_timeout, lock_retry_limit=timings.lock_retry_limit),
         guard_interval=timings.guard_interval,
+        clients=Clients(timings.pg_client_folder),
+        artifacts=Artifacts(timings.artifacts),
+        dump_jobs=timings.dump_jobs,
+        keep_limit=timings.keep_limit,
+        health=health.expectation() if health else None,
+        prober=Prober(timings.health_networks, timings.health_interval),
+        evidence_of=partial(_evidence, job),
         log=lambda line: log.info(line, job=job.pk),
         progress=lambda _: None,
         applied=applied,
@@ -140,7 +153,14 @@ def walk_step(ctx: StepContext, stage: Stage, position: int) -> None:
     crash_point("step-started")
     result = _result(ctx, stage, step, resumed=step.attempt > 1)
     crash_point("step-done-unrecorded")
-    record_step(step, StepState.SUCCEEDED, fence=ctx.holder.fence, summary=result.summary, evidence=result.evidence)
+    ended = StepState.SKIPPED if result.is_skipped else StepState.SUCCEEDED
+    record_step(step, ended, fence=ctx.holder.fence, summary=result.summary, evidence=result.evidence)
+
+
+def _evidence(job: Job, name: str) -> dict[str, Any]:
+    """Return what an earlier step of the job proved, {} if there is none of that name that ended well."""
+    step = Step.objects.filter(job=job, name=name, state=StepState.SUCCEEDED).order_by("-attempt").first()
+    return step.evidence if step else {}
 
 
 def _next_attempt(ctx: StepContext, stage: Stage, position: int, latest: Step | None) -> Step:
@@ -164,7 +184,14 @@ def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> Ste
         raise
     except (DeploymentError, *LINK_ERRORS) as error:
         refusal = error if isinstance(error, DeploymentError) else TargetUnreachable.by(error, target=ctx.target.name)
-        record_step(step, StepState.FAILED, fence=ctx.holder.fence, summary=str(refusal), error_code=refusal.code)
+        record_step(
+            step,
+            StepState.FAILED,
+            fence=ctx.holder.fence,
+            summary=str(refusal),
+            error_code=refusal.code,
+            evidence=dict(refusal.evidence),
+        )
         raise refusal from error
     except Exception as unexpected:
         summary = told(unexpected)

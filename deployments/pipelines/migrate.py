@@ -93,6 +93,8 @@ class Migrate:
         with Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control) as guard:
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
+                with session(ctx.target, name=ctx.holder.session_name) as opened:
+                    require_as_planned(opened, ctx)  # while the lock was waited for, its tool may have been at work
             for number, script in enumerate(scripts, start=1):
                 if script.entry.migration in done:
                     continue

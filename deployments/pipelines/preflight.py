@@ -1,37 +1,102 @@
-"""The step before anything is touched: can it be done, and is the world as it was planned?"""
+"""The step before anything is touched: can it be done, is the world as it was planned, and how is it now?"""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from deployments.errors import DeploymentError
+from deployments.models.run import RunKind
 from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.world import require_as_planned
+from deployments.postgres.activity import long_transactions
+from deployments.postgres.catalog import Observed
+from deployments.postgres.clients import asks_for_tls
 from deployments.postgres.connect import session
 from deployments.postgres.privileges import require_owner_role
 
 
+class DiskTooSmall(DeploymentError):
+    """The artifacts store has less room than the backup may need."""
+
+    code = "disk-too-small"
+
+    def __init__(self, *, free: int, wanted: int) -> None:
+        super().__init__(
+            f"The artifacts store has {megabytes(free)} free, and a backup may need {megabytes(wanted)}. "
+            "Nothing was changed. Make room there, then ask for a new run."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Look at the target without changing it. A second attempt looks again."""
+    """Look at target, store and application without changing them. A second attempt looks again."""
 
     name: str = "preflight"
-    timeout: timedelta = timedelta(minutes=2)
+    timeout: timedelta = timedelta(minutes=5)
 
     def run(self, ctx: StepContext) -> StepResult:
-        """Return what was found: server, identity, and that history and touched objects are as planned."""
+        """Return what was found. Raises what stands in the way; a way back is warned instead of held up by the store.
+
+        The application's health is the baseline that later steps compare with; a bad one refuses nothing, because the
+        migration may be the remedy.
+        """
         with session(ctx.target, name=ctx.holder.session_name) as opened:
             seen = require_as_planned(opened, ctx)
             require_owner_role(opened, ctx.target)
+            in_the_way = long_transactions(opened)
+        evidence: dict[str, Any] = {
+            "server_version": seen.server_version,
+            "system_identifier": seen.identity.system_identifier,
+            "database_name": seen.identity.database_name,
+            "applied": len(seen.history),
+            "long_transactions": [one.as_evidence() for one in in_the_way],
+        }
         version = seen.server_version
-        return StepResult(
-            summary=f"PostgreSQL {version // 10000}.{version % 10000}, {seen.identity.database_name}: as planned.",
-            evidence={
-                "server_version": version,
-                "system_identifier": seen.identity.system_identifier,
-                "database_name": seen.identity.database_name,
-                "applied": len(seen.history),
-            },
-        )
+        told = [f"PostgreSQL {version // 10000}.{version % 10000}, {seen.identity.database_name}: as planned."]
+        for one in in_the_way:
+            ctx.log(f"May stand in the way: {one}")
+        if in_the_way:
+            told.append(f"{len(in_the_way)} transactions are open for long, the longest: {in_the_way[0]}.")
+        told += self._store(ctx, seen, evidence)
+        told += self._health(ctx, evidence)
+        return StepResult(summary=" ".join(told), evidence=evidence)
 
     def settled(self, _ctx: StepContext) -> StepResult | None:
         """Nothing to settle: it only looks."""
         return None
+
+    def _store(self, ctx: StepContext, seen: Observed, evidence: dict[str, Any]) -> list[str]:
+        """Look whether a dump could be made and kept, if one will be asked for."""
+        is_way_back = ctx.plan["kind"] == RunKind.ROLLBACK
+        if not is_way_back and not ctx.plan["requirements"]["backup"]:
+            return []
+        try:
+            client = ctx.clients.newest_for(
+                seen.server_version, tls=asks_for_tls(ctx.target), is_protected=ctx.job.run.environment.is_protected
+            )
+            ctx.artifacts.require_writable()
+            free = ctx.artifacts.free_bytes()
+            # What the tables hold now; an archive is compressed and has no indexes, so it stays below that.
+            wanted = 0 if is_way_back else sum(one["bytes"] or 0 for one in seen.sizes.values())
+            if free < wanted:
+                raise DiskTooSmall(free=free, wanted=wanted)
+        except DeploymentError as refusal:
+            if not is_way_back:
+                raise
+            evidence["warnings"] = [str(refusal)]
+            ctx.log(f"Not in order, but the way back goes on: {refusal}")
+            return [f"Warning: {refusal.code}."]
+        evidence["store"] = {"free_bytes": free, "wanted_bytes": wanted, "pg_dump": client.version}
+        return [f"pg_dump {client.version}, {megabytes(free)} free in the artifacts store."]
+
+    def _health(self, ctx: StepContext, evidence: dict[str, Any]) -> list[str]:
+        if ctx.health is None:
+            return ["Health was not measured: no check is configured."]
+        reading = ctx.prober.ask(ctx.health)
+        evidence["health"] = reading.as_evidence()
+        return ["The application is healthy." if reading.is_healthy else f"The application is unhealthy: {reading.why}"]
+
+
+def megabytes(size: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / 10**6:,.0f} MB" if size < 10**10 else f"{size / 10**9:,.0f} GB"

@@ -13,15 +13,18 @@ from psycopg import sql
 from checks.statements import ConcurrentIndex
 from deployments.postgres.connect import Session, open_session, session
 from deployments.postgres.errors import TargetUnreachable
-from deployments.postgres.ledger import has_entry, raise_fence, require_still_open, write_entry
+from deployments.postgres.history import require_still_open
+from deployments.postgres.ledger import has_entry, raise_fence, write_entry
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Script, Sent
 from deployments.postgres.sessions import Backend, backend_of
 from deployments.postgres.stopped import InDoubt, LockNotObtained
 from deployments.postgres.transactional import (
     LOST_ATTEMPTS,
+    TRY_AGAIN,
     Worker,
     committed,
+    failed,
     is_lost,
     statement_failed,
 )
@@ -198,7 +201,7 @@ def _intend(script: Script, sent: Sent, worker: Worker) -> bool:
     """
     with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
         raise_fence(opened, worker.target, worker.holder)
-        require_still_open(opened, script.entry)
+        require_still_open(opened, worker.target, script.entry, worker.history)
         earlier = opened.execute(EARLIER, _key(script, sent, worker)).fetchone()
         opened.execute(
             "INSERT INTO locktender.statement"
@@ -229,15 +232,15 @@ def _write_history(script: Script, worker: Worker) -> None:
             backend = backend_of(opened)
             raise_fence(opened, worker.target, worker.holder)
             if not has_entry(opened, job=worker.holder.job, migration=entry.migration, direction=entry.direction):
-                require_still_open(opened, entry)
-                become_owner(opened, worker.target)
-                worker.history.record(opened, entry)
-                opened.execute("RESET ROLE")
-                write_entry(opened, entry, worker.holder)
+                require_still_open(opened, worker.target, entry, worker.history)
+                layout_row = worker.history.record(opened, worker.target, entry)
+                write_entry(opened, entry, worker.holder, layout_row)
             opened.commit()
         except psycopg.Error as error:
             if not is_lost(opened, error):
-                raise
+                if isinstance(error, TRY_AGAIN):
+                    raise
+                raise failed(script, f"Recording {script.name}", error) from error
             if committed(script, worker, backend):
                 return
         else:

@@ -135,7 +135,7 @@ def _observe(opened: Session, target: Target, history: LayoutHistory) -> Observe
             identity=who,
             server_version=opened.info.server_version,
             connections=int(_value(opened, "SHOW max_connections")),
-            history=history.applied(opened),
+            history=history.applied(opened, target),
             schema=snapshot(opened),
             sizes={
                 name: {"bytes": size, "rows_estimated": rows if rows >= 0 else None}

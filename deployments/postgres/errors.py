@@ -1,5 +1,6 @@
 """What a target refuses, and what is refused about a target. No text holds a password."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from deployments.errors import DeploymentError
@@ -136,6 +137,19 @@ class PrivilegeMissing(DeploymentError):
 
     def __init__(self, *, target: str, what: str, remedy: str) -> None:
         super().__init__(f"The role of {target} may not {what}. {NOTHING} As an administrator there, run: {remedy}")
+
+
+class LayoutUnfinished(DeploymentError):
+    """The layout's own tool began a migration and did not finish it."""
+
+    code = "layout-unfinished"
+
+    def __init__(self, *, target: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"In Prisma's history of {target} these were begun and never finished: {', '.join(names)}. Prisma refuses "
+            f"to go on (P3009), and so does Locktender. {NOTHING} See what they left there and complete it or undo it. "
+            f"Then run: prisma migrate resolve --applied {names[0]}, or with --rolled-back if nothing of it is left."
+        )
 
 
 class TargetSchemaMissing(DeploymentError):

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import psycopg
 
+from deployments.postgres.advisory import end_waiters_in_the_way, holder_of
 from deployments.postgres.connect import NAME_PREFIX, Holder, Session, Target, open_session
 from deployments.postgres.script import Script
 from deployments.postgres.stop import Stop
@@ -99,6 +100,7 @@ class Guard:
         self._lock = threading.Lock()  # a cancel is never sent to a session that is no longer watched
         self._watched: Session | None = None
         self._script: Script | None = None
+        self._layout_lock: int | None = None
         self._refusal: GuardLost | OverBudget | CancelledOnRequest | None = None
         self._cancelled_at = 0.0
         self._closing = threading.Event()
@@ -125,18 +127,12 @@ class Guard:
         deadline = time.monotonic() + LAYOUT_LOCK_PATIENCE
         while not self._one("SELECT pg_try_advisory_lock(%s)", [key])[0]:
             if time.monotonic() > deadline:
-                raise LayoutLockHeld(target=self.target.name, holder=self._holder_of(key))
+                raise LayoutLockHeld(
+                    target=self.target.name, holder=holder_of(self._session, key) or "one of Locktender's own sessions"
+                )
             self._stop.wait(0.2)
             self._stop.require_may_start()
-
-    def _holder_of(self, key: int) -> str:
-        row = self._session.execute(
-            "SELECT activity.application_name, activity.pid FROM pg_locks JOIN pg_stat_activity activity USING (pid)"
-            " WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = %s AND objid = %s"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            [key >> 32 & 0xFFFFFFFF, key & 0xFFFFFFFF],
-        ).fetchone()
-        return "unknown" if row is None else f"{row[0] or 'unnamed'}, pid {row[1]}"
+        self._layout_lock = key
 
     @contextmanager
     def watching(self, session: Session, script: Script) -> Iterator[None]:
@@ -176,6 +172,8 @@ class Guard:
                 return
             pid = self._watched.info.backend_pid
             self._measure(pid)
+            if self._layout_lock is not None:
+                end_waiters_in_the_way(self._session, self._layout_lock, pid)
             if self._refusal is None:
                 self._judge(self._script)
             if self._refusal is not None:

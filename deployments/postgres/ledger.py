@@ -1,10 +1,12 @@
 """The schema `locktender` in a target: whose it is, its fence, and the history that decides what was committed."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.errors import (
@@ -17,7 +19,6 @@ from deployments.postgres.errors import (
     SchemaNotCreated,
     TargetSchemaMissing,
 )
-from deployments.postgres.stopped import AlreadyApplied
 
 FORWARD, ROLLBACK = "forward", "rollback"
 
@@ -63,6 +64,7 @@ CREATE TABLE locktender.history (
     checksum text NOT NULL,
     script_sha256 text NOT NULL,
     statements integer NOT NULL,
+    layout_row jsonb,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     UNIQUE (job, migration, direction)
@@ -162,21 +164,15 @@ class Entry:
     statements: int
 
 
-def require_still_open(opened: Session, entry: Entry) -> None:
-    """Raise AlreadyApplied unless this migration may be run in this direction now. Called while the fence is held."""
-    row = opened.execute(
-        "SELECT direction FROM locktender.history WHERE migration = %s ORDER BY id DESC LIMIT 1", [entry.migration]
-    ).fetchone()
-    last = ROLLBACK if row is None else row[0]
-    if entry.direction == last:
-        raise AlreadyApplied(migration=entry.migration)
+def write_entry(opened: Session, entry: Entry, holder: Holder, layout_row: list[dict[str, Any]] | None) -> None:
+    """Write the history row of one migration, in the transaction that ran it.
 
-
-def write_entry(opened: Session, entry: Entry, holder: Holder) -> None:
-    """Write the history row of one migration, in the transaction that ran it."""
+    `layout_row` is a copy of what was taken out of the layout's own history.
+    """
     opened.execute(
-        "INSERT INTO locktender.history (run, job, fence, migration, direction, checksum, script_sha256, statements)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO locktender.history"
+        " (run, job, fence, migration, direction, checksum, script_sha256, statements, layout_row)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             holder.run,
             holder.job,
@@ -186,6 +182,7 @@ def write_entry(opened: Session, entry: Entry, holder: Holder) -> None:
             entry.checksum,
             entry.script_sha256,
             entry.statements,
+            None if layout_row is None else Jsonb(layout_row),
         ],
     )
 

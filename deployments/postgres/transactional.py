@@ -12,8 +12,8 @@ from deployments.errors import DeploymentError
 from deployments.postgres.connect import Holder, Session, Target, open_session, session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.guard import Guard
-from deployments.postgres.history import LayoutHistory
-from deployments.postgres.ledger import has_entry, raise_fence, require_still_open, write_entry
+from deployments.postgres.history import LayoutHistory, require_still_open
+from deployments.postgres.ledger import has_entry, raise_fence, write_entry
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Limits, Script, Sent
 from deployments.postgres.sessions import Backend, backend_of, end_backend
@@ -137,7 +137,7 @@ def _walk(opened: Session, script: Script, worker: Worker) -> None:
         " set_config('client_connection_check_interval', '1s', true)"
     )
     raise_fence(opened, worker.target, worker.holder)
-    require_still_open(opened, script.entry)
+    require_still_open(opened, worker.target, script.entry, worker.history)
     become_owner(opened, worker.target)
     for sent in script.sent:
         worker.stop.require_may_start()
@@ -146,9 +146,9 @@ def _walk(opened: Session, script: Script, worker: Worker) -> None:
         opened.execute(HOLD_LIMITS, limits)
         _send(opened, script, sent, worker.guard)
     _send(opened, script, END, worker.guard)
-    worker.history.record(opened, script.entry)
     opened.execute("RESET ROLE")
-    write_entry(opened, script.entry, worker.holder)
+    layout_row = worker.history.record(opened, worker.target, script.entry)
+    write_entry(opened, script.entry, worker.holder, layout_row)
     worker.stop.require_may_start()
     crash_point("before-commit")
 

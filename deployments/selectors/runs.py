@@ -6,17 +6,15 @@ from deployments.models.approval import Verdict
 from deployments.selectors.history import missing_before
 from deployments.states import OCCUPYING
 
+AFTERWARDS = {"unhealthy": ", unhealthy", "integrity-failed": ", checks failed", "smoke-failed": ", smoke failed"}
+"""What a job says of its effect when everything was committed and a later step failed, by the error's code."""
+
 
 def unmet_of(run: MigrationRun) -> tuple[Unmet, ...]:
     """Return what an awaiting run still needs; empty when it may start."""
     plan = run.plan
-    asked = plan["requirements"]
     approvals = run.approvals.filter(verdict=Verdict.APPROVED).select_related("approver")
-    needs = Requirements(
-        approvals=tuple(asked["approvals"]),
-        staging_first=asked["staging_first"],
-        rollback=asked["rollback"],
-    )
+    needs = Requirements.of_plan(plan["requirements"])
     names = {entry["name"] for entry in plan["migrations"]}
     # The way back is never held up by an environment that comes before.
     missing = missing_before(run.environment, names) if run.kind == "deploy" else set()
@@ -43,4 +41,6 @@ def effect_of(job: Job) -> str:
     verb = "rolled back" if job.run.kind == "rollback" else "applied"
     if job.applied == 0:
         return f"nothing {verb}"
-    return f"all {planned} {verb}" if job.applied == planned else f"{job.applied} of {planned} {verb}"
+    if job.applied < planned:
+        return f"{job.applied} of {planned} {verb}"
+    return f"all {planned} {verb}{AFTERWARDS.get(job.error_code, '')}"

@@ -11,6 +11,11 @@ def announce_job(job_id: int) -> None:
     _notify(JOB_CHANNEL, job_id)
 
 
+def announce_sweep() -> None:
+    """Tell the dispatcher, when the transaction commits, that something that is no job may be due."""
+    _notify(JOB_CHANNEL, 0)
+
+
 def announce_cancel(run_id: int) -> None:
     """Tell the executors of a run, when the transaction commits, that a person asked to stop."""
     _notify(CANCEL_CHANNEL, run_id)

@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
 from checks.schema import fingerprint
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
-from deployments.models import Database, Job, Observation
+from deployments.models import Database, Job, Observation, PeriodicTask
+from deployments.services.announce import announce_sweep
 from deployments.services.audit import record
+
+OBSERVE_DATABASES = "observe-databases"
+"""The periodic task that reads the targets."""
 
 
 class IsControlDatabase(DeploymentError):
@@ -116,6 +121,13 @@ def _own_identity() -> tuple[str, str]:
         row = cursor.fetchone()
     assert row is not None  # noqa: S101 # one control file
     return row[0], row[1]
+
+
+def request_observation() -> None:
+    """Have every target read as soon as a dispatcher and a worker can. Nothing is read here."""
+    with transaction.atomic():
+        PeriodicTask.objects.update_or_create(name=OBSERVE_DATABASES, defaults={"next_due_at": Now()})
+        announce_sweep()
 
 
 def require_idle(database: Database) -> None:

@@ -9,7 +9,7 @@ from checks.policy import requirements
 from deployments.actors import Actor
 from deployments.authority import Action, require
 from deployments.digest import canonical, digest_of
-from deployments.models import Database, Environment, Migration, MigrationRun, Observation, Release, User
+from deployments.models import Database, Environment, Migration, MigrationRun, Observation, Release, Script, User
 from deployments.models.run import RunKind
 from deployments.planning import (
     DatabasesDiffer,
@@ -20,6 +20,7 @@ from deployments.planning import (
     judge_scripts,
     pending,
     plan_content,
+    require_readable_checks,
 )
 from deployments.selectors.history import latest_observation
 from deployments.services.audit import record
@@ -41,7 +42,8 @@ def request_deploy(
     """Freeze everything pending in an environment into a run that awaits its decision, and return it.
 
     Raises NotAllowed, ReasonMissing, NoRelease, AlreadyOpen, AlreadyRequested, and what the plan refuses: NothingToDo,
-    NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked, EditedAfterApplied, HistoryUnknown, OutOfOrder.
+    NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked, ChecksUnreadable, EditedAfterApplied, HistoryUnknown,
+    OutOfOrder.
     """
     requester = require(actor, Action.REQUEST, environment)
     return _deploy(
@@ -98,6 +100,7 @@ def _deploy(
         environment,
         kind="deploy",
         migrations=wanted[0],
+        smoke=release.smoke,
         observations=observations,
         requester=requester,
         reason=reason,
@@ -170,6 +173,7 @@ def _freeze(
     *,
     kind: str,
     migrations: Sequence[Migration],
+    smoke: Script | None = None,
     observations: dict[Database, Observation],
     requester: User,
     reason: str,
@@ -186,12 +190,19 @@ def _freeze(
     without = [one.name for one in migrations if one.rollback_id is None]
     scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
     judged = judge_scripts(scripts)
+    require_readable_checks(migrations, smoke)
     needs = requirements(policy.rules, protected=environment.is_protected, risk=judged.risk)
     if without and (needs.rollback or kind == "rollback"):
         raise RollbackMissing(names=without)
     plan = canonical(
         plan_content(
-            environment, kind=kind, migrations=migrations, observations=observations, judged=judged, needs=needs
+            environment,
+            kind=kind,
+            migrations=migrations,
+            observations=observations,
+            judged=judged,
+            needs=needs,
+            smoke=smoke.sha256 if smoke else None,
         )
     )
     digest = digest_of(plan)

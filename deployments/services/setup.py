@@ -1,15 +1,21 @@
 """Adding what is managed and who works on it: applications, environments, databases, people and their roles."""
 
+from dataclasses import asdict
+
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
+from checks.health import Expectation
 from checks.layouts import named
 from deployments.actors import Actor
+from deployments.addresses import HealthCheckUnusable, Place
 from deployments.authority import Action, require
 from deployments.errors import DeploymentError
-from deployments.models import Application, Database, Environment, Grant, Policy, User
+from deployments.models import Application, Database, Environment, Grant, HealthCheck, Policy, User
 from deployments.models.grant import Role
 from deployments.services.audit import record
+
+LONGEST_WORD = 200  # of what a health check expects
 
 
 class AlreadyThere(DeploymentError):
@@ -88,6 +94,31 @@ class NotAReference(DeploymentError):
             "A connection is given as env:NAME or file:/path, never as the string itself. Nothing was stored. "
             "Put the string into a variable or a file on the worker, and name that."
         )
+
+
+def set_health_check(environment: Environment, expectation: Expectation, *, actor: Actor) -> HealthCheck:
+    """Say how an environment's application tells that it is well, in place of what was said before; return the row.
+
+    Nothing is asked: where the URL leads is judged with every probe. Raises NotAllowed, HealthCheckUnusable.
+    """
+    _require(actor, Action.MANAGE_APPLICATION, environment)
+    Place.of(expectation.url)
+    if not (100 <= expectation.status <= 599):  # noqa: PLR2004
+        raise HealthCheckUnusable(problem="The status must lie between 100 and 599.")
+    if expectation.json_value and not expectation.json_path:
+        raise HealthCheckUnusable(problem="There is a JSON value without the path where it stands.")
+    words = (expectation.json_path, expectation.json_value, expectation.text, expectation.version_path)
+    if not all(word.isprintable() and len(word) <= LONGEST_WORD for word in words):
+        raise HealthCheckUnusable(problem=f"A path, value or text is longer than {LONGEST_WORD}, or is not printable.")
+    after = asdict(expectation)
+    with transaction.atomic():
+        held = Environment.objects.select_for_update().get(pk=environment.pk)  # one change at a time
+        known = HealthCheck.objects.filter(environment=held).first()
+        before = asdict(known.expectation()) if known else None
+        check, _ = HealthCheck.objects.update_or_create(environment=held, defaults=after)
+        if before != after:
+            record(actor, "health-check.set", held, before=before, after=after)
+    return check
 
 
 def grant(

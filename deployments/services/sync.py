@@ -1,7 +1,6 @@
 """Taking the migrations of a source into the record: by content, so that the same bytes are nothing new."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,6 +10,7 @@ from deployments.actors import Actor
 from deployments.models import Application, Migration, Release, ReleaseMigration, Script
 from deployments.selectors.history import applied_checksums
 from deployments.services.audit import record
+from deployments.sources.found import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,24 @@ class Synced:
     violations: tuple[str, ...]  # changed forward bytes of something that is applied somewhere
 
 
-def sync(
-    application: Application, *, found: Iterable[MigrationFiles], layout: Layout, commit: str, actor: Actor
-) -> Synced:
+def sync(application: Application, *, found: Found, commit: str, actor: Actor) -> Synced:
     """Store the migrations that a source holds as a release, and return what is new about it.
 
     The files were read before, outside of any transaction. A violation is stored and told, never refused: the record
     shows what the team's repository says, and the plan refuses to run on it.
     """
-    files = list(found)
     with transaction.atomic():
         Application.objects.select_for_update().get(pk=application.pk)  # one sync of an application at a time
         known: dict[str, set[str]] = {}
         for name, digest in Migration.objects.filter(application=application).values_list("name", "digest"):
             known.setdefault(name, set()).add(digest)
-        stored = [_store(application, one, layout) for one in files]
+        stored = [_store(application, one, found.layout) for one in found.migrations]
         new = tuple(one.name for one in stored if one.name not in known)
         changed = tuple(one.name for one in stored if one.digest not in known.get(one.name, {one.digest}))
+        smoke = None if found.smoke is None else _script(found.smoke)
         applied = applied_checksums(application)
         violations = tuple(one.name for one in stored if applied.get(one.name, {one.checksum}) != {one.checksum})
-        release, created = _release(application, stored, commit)
+        release, created = _release(application, stored, smoke, commit)
         if created:
             after = {"new": new, "changed": changed, "violations": violations, "migrations": len(stored)}
             record(actor, "release.synced", release, after=after)
@@ -74,9 +72,18 @@ def _script(body: bytes) -> Script:
     return script
 
 
-def _release(application: Application, migrations: list[Migration], commit: str) -> tuple[Release, bool]:
-    digest = hashlib.sha256("\n".join(f"{one.name} {one.digest}" for one in migrations).encode()).hexdigest()
-    release, created = Release.objects.get_or_create(application=application, commit=commit, digest=digest)
+def _release(
+    application: Application, migrations: list[Migration], smoke: Script | None, commit: str
+) -> tuple[Release, bool]:
+    lines = [f"{one.name} {one.digest}" for one in migrations]
+    if smoke is not None:
+        lines.append(f"smoke {smoke.sha256}")
+    release, created = Release.objects.get_or_create(
+        application=application,
+        commit=commit,
+        digest=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        defaults={"smoke": smoke},
+    )
     if created:
         ReleaseMigration.objects.bulk_create(
             ReleaseMigration(release=release, migration=one, position=place)

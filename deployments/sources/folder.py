@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from checks.files import read_folder
-from checks.layouts import Layout, MigrationFiles, named
+from checks.layouts import named, read_files, smoke_script
 from deployments.errors import DeploymentError
 from deployments.models import Application
+from deployments.sources.found import Found
 
 PREFIX = "folder:"
 
@@ -19,12 +19,13 @@ class SourceUnknown(DeploymentError):
         super().__init__(f'The source "{source}" is of no known kind. No migration was read. Write it as folder:PATH.')
 
 
-def read(application: Application) -> tuple[tuple[MigrationFiles, ...], Layout]:
-    """Return the migrations of an application's folder in order, and the layout they were read by.
+def read(application: Application) -> Found:
+    """Return what an application's folder holds.
 
     Raises SourceUnknown, and what checks.files and the layout raise: each names the file and what to do.
     """
     if not application.source.startswith(PREFIX):
         raise SourceUnknown(source=application.source)
     layout = named(application.layout)
-    return layout.read(read_folder(Path(application.source.removeprefix(PREFIX)))), layout
+    files = read_files(Path(application.source.removeprefix(PREFIX)), layout)
+    return Found(migrations=layout.read(files), smoke=smoke_script(files), layout=layout)

@@ -67,6 +67,7 @@ def test_finished_at_is_set_by_the_move_into_a_final_state_and_by_nothing_else(c
     run, job = cast.run(), begin(cast.job())
     attempt = step(job)
 
+    Step.objects.filter(pk=attempt.pk).update(state="running")
     for row, state in ((run, "cancelled"), (attempt, "skipped"), (job, "failed")):
         rows = type(row).objects.filter(pk=row.pk)
         with refused_by(f"{row._meta.model_name}_finished_at"):

@@ -7,10 +7,10 @@ from tests.deployments.refusals import not_permitted
 
 APPENDED = {
     *("approval", "auditevent", "migration", "observation", "policy", "release", "releasemigration", "runauthor"),
-    *("script", "steplog"),
+    *("backup", "script", "steplog"),
 }
 CHANGED = {"application", "database", "environment", "job", "migrationrun", "step", "user"}
-FREE = {"contact", "grant", "periodictask", "workerbeat"}
+FREE = {"contact", "grant", "healthcheck", "periodictask", "workerbeat"}
 
 
 def privileges() -> dict[str, set[str]]:

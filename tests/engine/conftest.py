@@ -58,8 +58,7 @@ class Rewards:
 
     def sync(self) -> Synced:
         application = self.production.environment.application
-        files, layout = folder.read(application)
-        return sync(application, found=files, layout=layout, commit="", actor=actor("dana"))
+        return sync(application, found=folder.read(application), commit="", actor=actor("dana"))
 
     def observe(self, database: Database) -> Observation:
         return observe_database(Database.objects.get(pk=database.pk), actor=COMMAND_LINE)
@@ -156,6 +155,7 @@ def rewards(database: str, superuser, migrator: str, tmp_path: Path, monkeypatch
     environment = TIMINGS | {
         name: make_conninfo_url(os.environ[name], database) for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
     }
+    environment["ARTIFACTS"] = str(tmp_path / "artifacts")  # every test begins with run #1
     yield Rewards(source, database, *targets, environment=environment)
     for target in targets:
         name = f"{database}_{target.name}"

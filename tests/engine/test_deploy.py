@@ -15,7 +15,13 @@ def test_pending_migrations_are_applied_in_order_and_recorded(rewards):
     assert rewards.history() == [("001_ledger", "forward"), ("002_points", "forward")]
     assert [(step.name, step.state) for step in job.steps.all()] == [
         ("preflight", "succeeded"),
+        ("backup", "skipped"),  # the policy asks for none here
+        ("checks before", "skipped"),  # no table was there
         ("migrate", "succeeded"),
+        ("checks after", "succeeded"),
+        ("smoke", "skipped"),
+        ("health check", "skipped"),
+        ("watch", "skipped"),
     ]
     assert StepLog.objects.filter(line="002_points: committed").exists()
     assert [told.after for told in events_about(job.run)][-3:] == ["queued", "running", "succeeded"]

@@ -11,6 +11,7 @@ from controlplane.embedded import RedisServer
 from deployments.dispatch import DUE, Dispatcher
 from deployments.models import Job, MigrationRun, StepLog, WorkerBeat
 from deployments.services.decide import request_cancel
+from deployments.services.observe import request_observation
 from deployments.services.transition import claim_job
 from tests.engine.conftest import SHORT_LEASE, actor
 from tests.engine.processes import dispatcher, eventually, settled, worker
@@ -192,3 +193,17 @@ def test_a_periodic_task_is_done_by_one_dispatcher(rewards):
     assert sorted(done) == sorted(
         ("deployments.observe_database", target.pk) for target in (rewards.staging, rewards.production)
     )
+
+
+def test_targets_are_read_at_once_when_a_person_asks(rewards):
+    dispatcher = Dispatcher()
+    dispatcher.sweep()  # from now on they are due in five minutes
+    done = []
+    dispatcher.send = lambda _task, number: done.append(number) or True  # type: ignore[method-assign]
+    dispatcher.sweep()
+    assert done == []
+
+    request_observation()
+    dispatcher.sweep()
+
+    assert sorted(done) == sorted([rewards.staging.pk, rewards.production.pk])

@@ -18,7 +18,7 @@ import psycopg
 from django.db import InterfaceError, OperationalError, connections
 
 from deployments.actors import COMMAND_LINE, Actor, person
-from deployments.models import ControlPlane, Database, Job, MigrationRun, Step, User
+from deployments.models import ControlPlane, Database, Job, MigrationRun, Policy, Step, User
 from deployments.models.grant import Role
 from deployments.pipelines.observing import observe_database, target_of
 from deployments.postgres.ledger import install, installation_sql
@@ -118,6 +118,7 @@ class Places:
         slug = name.replace("_", "-")
         application = setup.add_application(slug, layout="sql-pairs", source=f"folder:{source}", actor=COMMAND_LINE)
         environment = setup.add_environment(application, "staging", rank=1, protected=False, actor=COMMAND_LINE)
+        Policy.objects.create(environment=environment, version=2, rules={"backup": True}, reason="To be killed in it")
         database = setup.add_database(environment, name, connection=f"file:{secret}", owner_role="", actor=COMMAND_LINE)
         plane = ControlPlane.objects.get().pk
         install(target_of(database), installation_sql(control_plane_id=plane, database_id=database.pk))
@@ -143,8 +144,7 @@ class Case:
     def plan(self) -> None:
         """Sync, observe and ask for a run of what is pending."""
         environment = self.place.database.environment
-        files, layout = folder.read(environment.application)
-        sync(environment.application, found=files, layout=layout, commit="", actor=requester())
+        sync(environment.application, found=folder.read(environment.application), commit="", actor=requester())
         observe_database(self.place.database, actor=COMMAND_LINE)
         self.run = request_deploy(environment, reason="A fault", request_key=uuid.uuid4(), actor=requester())
 
@@ -169,6 +169,11 @@ class Case:
             assert self.armed.stdin is not None
             self.armed.stdin.write(f"{self.job.pk}\n")
             self.armed.stdin.flush()
+
+    def stored(self) -> list[str]:
+        """Return what the artifacts store holds of this run, also unfinished things, as places."""
+        root = Path(self.world.environment["ARTIFACTS"])
+        return sorted(str(path.relative_to(root)) for path in root.glob(f"*/run-{self.run.number}/job-*/*"))
 
     @property
     def is_over(self) -> bool:
@@ -222,7 +227,7 @@ class Case:
         if step is None:
             return "before its first step"
         told = step.progress
-        spot = f" {told['migration']}, statement {told['statement']}" if told else ""
+        spot = f" {told['migration']}, statement {told['statement']}" if "statement" in told else ""
         return f"{step.name}{spot}" if step.state == "running" else f"after {step.name}"
 
     def sessions(self) -> list[int]:

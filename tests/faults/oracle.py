@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployments.models import Job, MigrationRun, Step
+from deployments.models import Backup, Job, MigrationRun, Step
 from deployments.selectors.audit import check_chain
 from deployments.states import STEP_FINAL
 from tests.faults.cases import Case, asked
 
 DOUBLED, LOST, WRONG = "doubled", "lost", "wrong verdicts"
+# How the steps of a run that succeeded ended: nobody configured what is skipped.
+STEPS = dict.fromkeys(["preflight", "backup", "checks before", "migrate", "checks after"], "succeeded") | dict.fromkeys(
+    ["smoke", "health check", "watch"], "skipped"
+)
 SESSIONS_PATIENCE = 5.0  # seconds until a session whose client is gone has noticed it
 
 
@@ -139,9 +143,13 @@ def _success(case: Case, facts: Facts) -> Iterator[Problem]:
     """What may not be there after a run that succeeded: everything written before it is applied."""
     if invalid := sorted(name for name, valid in facts.indexes.items() if not valid):
         yield Problem(WRONG, f"run {case.run} succeeded and left INVALID: {', '.join(invalid)}")
-    states = asked(lambda: dict(Step.objects.filter(job=case.job).values_list("position", "state").order_by("attempt")))
-    if set(states.values()) != {"succeeded"}:
+    states = asked(lambda: dict(Step.objects.filter(job=case.job).values_list("name", "state").order_by("attempt")))
+    if states != STEPS:
         yield Problem(WRONG, f"run {case.run} succeeded with steps {states}")
+    backups = asked(lambda: list(Backup.objects.filter(job=case.job).values_list("place", flat=True)))
+    stored = case.stored()
+    if len(backups) != 1 or stored != backups:
+        yield Problem(WRONG, f"run {case.run} succeeded with the backups {backups}, and the store has {stored}")
 
 
 def _leftovers(case: Case, job: Job) -> Iterator[Problem]:

@@ -73,7 +73,12 @@ def started(*, without: str = "") -> Iterator[World]:
             os.environ
             | TIMINGS
             | servers.environment()
-            | {"SECRET_KEY": "of-faults-only", "DEBUG": "true", "DJANGO_SETTINGS_MODULE": "controlplane.settings"}
+            | {
+                "SECRET_KEY": "of-faults-only",
+                "DEBUG": "true",
+                "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+                "ARTIFACTS": str(folder / "artifacts"),
+            }
         )
         os.environ.update(environment)
         subprocess.run(manage("migrate", "--verbosity=0"), cwd=ROOT, check=True)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from deployments.postgres.connect import Holder, session
-from deployments.postgres.errors import FenceAhead, FenceLost
+from deployments.postgres.errors import FenceAhead, FenceLost, TargetUnreachable
 from deployments.postgres.sessions import end_predecessors, take_over
 from deployments.postgres.stopped import InDoubt
 from tests.postgres.places import Place, script
@@ -134,7 +134,7 @@ def test_two_that_take_over_at_once_leave_the_higher_fence(place, meanwhile):
         gate.wait()
         try:
             overtake(place, Holder(run=1, job=fence, fence=fence))
-        except (FenceAhead, FenceLost, psycopg.OperationalError) as beaten:
+        except (FenceAhead, FenceLost, TargetUnreachable, psycopg.OperationalError) as beaten:
             return type(beaten).__name__
         return "took over"
 

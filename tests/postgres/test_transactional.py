@@ -137,7 +137,10 @@ def test_a_failure_after_the_last_statement_is_not_blamed_on_it(place):
     class Broken:
         advisory_lock = None
 
-        def record(self, opened, _entry):
+        def is_applied(self, _opened, _target, _migration):
+            return False
+
+        def record(self, opened, _target, _entry):
             opened.execute("INSERT INTO nobody_made_this VALUES (1)")
 
     with pytest.raises(StatementFailed, match="The transaction around 001_ledger failed: relation"):

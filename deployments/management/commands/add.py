@@ -1,19 +1,20 @@
-"""Add what is managed: an application, an environment, a database, a person's role."""
+"""Add what is managed: an application, an environment, a database, a health check, a person's role."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db.models import Model
 
+from checks.health import Expectation
 from deployments.management.base import Command as Base
 from deployments.models.grant import Role
 from deployments.services import setup
 
 
 class Command(Base):
-    """Add an application, environment, database or role."""
+    """Add an application, environment, database, health check or role."""
 
-    help = "Adds an application, an environment, a database, or a role of a person."
+    help = "Adds an application, an environment, a database, a health check, or a role of a person."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to add, by its path."""
@@ -31,6 +32,16 @@ class Command(Base):
         database.add_argument("path", metavar="APPLICATION/ENVIRONMENT/DATABASE")
         database.add_argument("--connection", required=True, help="env:NAME or file:/path, never the string itself")
         database.add_argument("--owner-role", default="")
+        health = kinds.add_parser("health", help="APPLICATION/ENVIRONMENT --url URL; takes the place of an earlier one")
+        health.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
+        health.add_argument("--url", required=True, help="asked with GET; redirects are not followed")
+        health.add_argument("--status", type=int, default=200)
+        health.add_argument("--json-path", default="", metavar="PATH", help='must be there, as "checks.0.status"')
+        health.add_argument("--json-value", default="", metavar="TEXT", help="what must stand at that path")
+        health.add_argument("--text", default="", help="must occur in the body")
+        health.add_argument(
+            "--version-path", default="", metavar="PATH", help="where the version of the application is"
+        )
         role = kinds.add_parser("role", help="PERSON ROLE [--at APPLICATION[/ENVIRONMENT]]")
         role.add_argument("username", metavar="PERSON")
         role.add_argument("role", choices=Role.values)
@@ -63,6 +74,10 @@ class Command(Base):
                     owner_role=options["owner_role"],
                     actor=actor,
                 )
+            case "health":
+                fields = ("url", "status", "json_path", "json_value", "text", "version_path")
+                expectation = Expectation(**{field: options[field] for field in fields})
+                added = setup.set_health_check(self.environment(options["path"]), expectation, actor=actor)
             case _:
                 added = self._grant(options)
         self.stdout.write(f"Added {added}.")

@@ -25,9 +25,9 @@ class Command(Base):
         """Print what is new, what changed, and what was changed after it was applied."""
         application, actor = self.application(options["application"]), self.actor(options)
         require(actor, Action.SYNC, application)
-        found, layout = folder.read(application)
-        result = sync(application, found=found, layout=layout, commit=options["commit"], actor=actor)
-        self.stdout.write(f"{application.slug}: {len(found)} migrations, {len(result.new)} new.")
+        found = folder.read(application)
+        result = sync(application, found=found, commit=options["commit"], actor=actor)
+        self.stdout.write(f"{application.slug}: {len(found.migrations)} migrations, {len(result.new)} new.")
         for title, names in (("new", result.new), ("changed", result.changed), ("VIOLATION", result.violations)):
             for name in names:
                 self.stdout.write(f"  {title}: {name}")

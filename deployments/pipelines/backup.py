@@ -1,0 +1,190 @@
+"""The step that dumps the target before anything changes it, and what it shares with keeping a part of one."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from deployments.actors import EXECUTOR
+from deployments.crash import crash_point
+from deployments.models import Backup
+from deployments.models.backup import BackupLevel, BackupScope
+from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
+from deployments.pipelines.record import persist
+from deployments.postgres.archive import (
+    DUMP,
+    BackupUnreadable,
+    Manifest,
+    compare_with_manifest,
+    read_to_end,
+    write_manifest,
+)
+from deployments.postgres.clients import Client, asks_for_tls
+from deployments.postgres.dump import COMPRESSION, Dumped, dump
+from deployments.postgres.exported import Exported, Table
+from deployments.services.backups import keep_backup
+
+FORMAT = 1
+MOST_NAMED = 20  # tables that evidence names; the manifest has them all
+
+
+@dataclass(frozen=True, slots=True)
+class BackUp:
+    """Dump the target. A second attempt makes a new dump and removes the unfinished one."""
+
+    name: str = "backup"
+    timeout: timedelta = timedelta(hours=6)
+
+    def run(self, ctx: StepContext) -> StepResult:
+        """Return where the dump is and what is in it. Raises why there is none; the target was not changed."""
+        if not ctx.plan["requirements"]["backup"]:
+            return StepResult(is_skipped=True, summary="The policy asks for no backup here: none was made.")
+        return found_backup(ctx, BackupScope.DATABASE) or make_backup(ctx, BackupScope.DATABASE)
+
+    def settled(self, ctx: StepContext) -> StepResult | None:
+        """Done exactly if a place of this job is complete, and every file in it is as its manifest says."""
+        return found_backup(ctx, BackupScope.DATABASE) if ctx.plan["requirements"]["backup"] else None
+
+
+def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] | None = None) -> StepResult:
+    """Dump the target, or `only` these tables, read the dump to its end, and keep it. Return what was kept.
+
+    Raises what choosing the client, opening a session and pg_dump raise, BackupUnreadable, ArtifactsFull,
+    ArtifactsNotWritable, and PlanMoved if the connection leads to another database than planned.
+    """
+    place = f"{place_of_job(ctx)}/fence-{ctx.holder.fence}"
+    with ctx.artifacts.writing(place) as folder:
+        dumped = dump(
+            ctx.target,
+            ctx.holder,
+            choose=lambda exported: _choose(ctx, exported),
+            folder=folder / DUMP,
+            jobs=ctx.dump_jobs,
+            stop=ctx.control,
+            progress=ctx.progress,
+            log=ctx.log,
+            only=only,
+        )
+        ctx.log(f"Dumped with pg_dump {dumped.client.version} in {dumped.seconds:.1f} s; reading it to the end")
+        started = time.monotonic()
+        files = read_to_end(folder, dumped.client, stop=ctx.control)
+        content = _content(ctx, scope, dumped, files, reading=time.monotonic() - started)
+        manifest = write_manifest(folder, content)
+    crash_point("backup-unrecorded")
+    return _keep(ctx, place, manifest)
+
+
+def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:
+    """Return what an earlier executor of this job kept and is still sound, recorded if it was not yet, or None.
+
+    What earlier executors left unfinished or damaged is removed.
+    """
+    under = place_of_job(ctx)
+    if removed := ctx.artifacts.remove_partial(under):
+        ctx.log(f"Removed what {removed} unfinished attempts had written")
+    for place in ctx.artifacts.complete(under):
+        kept = Backup.objects.filter(place=place).first()
+        try:
+            recorded = kept.manifest_sha256 if kept else None
+            manifest = compare_with_manifest(ctx.artifacts.path(place), recorded=recorded, stop=ctx.control)
+        except BackupUnreadable as damaged:
+            ctx.log(str(damaged))
+            if kept is None:
+                ctx.artifacts.remove(place)
+            continue
+        if manifest.content["scope"] == scope:
+            return _keep(ctx, place, manifest)
+    return None
+
+
+def place_of_job(ctx: StepContext) -> str:
+    """Return the place in the artifacts store below which everything of this job lies.
+
+    It begins with the control plane: another one may keep its backups in the same store, and have the same numbers.
+    """
+    return f"{ctx.control_plane_id}/run-{ctx.job.run.number}/job-{ctx.job.pk}"
+
+
+def _choose(ctx: StepContext, exported: Exported) -> Client:
+    """Return the programs to use on what the connection leads to, if that is the database of the plan."""
+    planned, found = ctx.planned_database, exported.identity
+    if (found.system_identifier, found.database_name) != (planned["system_identifier"], planned["database_name"]):
+        raise PlanMoved(target=ctx.target.name, what=f"it is now {found}")
+    is_protected = ctx.job.run.environment.is_protected
+    return ctx.clients.newest_for(exported.server_version, tls=asks_for_tls(ctx.target), is_protected=is_protected)
+
+
+def _content(
+    ctx: StepContext, scope: BackupScope, dumped: Dumped, files: dict[str, dict[str, Any]], *, reading: float
+) -> dict[str, Any]:
+    """Return what the manifest says."""
+    return {
+        "format": FORMAT,
+        "run": ctx.job.run.number,
+        "job": ctx.job.pk,
+        "fence": ctx.holder.fence,
+        "target": ctx.target.name,
+        "scope": str(scope),
+        "server": {
+            "system_identifier": dumped.identity.system_identifier,
+            "database_name": dumped.identity.database_name,
+            "version": dumped.server_version,
+        },
+        "client": {"version": dumped.client.version, "compression": COMPRESSION},
+        "seconds": {"dump": round(dumped.seconds, 3), "read": round(reading, 3)},
+        "snapshot": {"at": dumped.at.isoformat(), "lsn": dumped.lsn},
+        "schema_fingerprint": dumped.measured.schema_fingerprint,
+        "rows": dumped.measured.rows,
+        "files": files,
+    }
+
+
+def _keep(ctx: StepContext, place: str, manifest: Manifest) -> StepResult:
+    """Record a complete place and return the result of the step that made it."""
+    content = manifest.content
+
+    def write() -> None:
+        keep_backup(
+            ctx.job,
+            scope=BackupScope(content["scope"]),
+            place=place,
+            level=BackupLevel.READABLE,
+            size_bytes=manifest.bytes,
+            files=manifest.files,
+            snapshot_at=datetime.fromisoformat(content["snapshot"]["at"]),
+            snapshot_lsn=content["snapshot"]["lsn"],
+            server_version=content["server"]["version"],
+            client_version=content["client"]["version"],
+            manifest_sha256=manifest.sha256,
+            actor=EXECUTOR,
+        )
+
+    persist(write, is_written=lambda: True)
+    rows = content["rows"]
+    counted = [count for count in rows.values() if count is not None]
+    missing = sorted(name for name, count in rows.items() if count is None)
+    what = "1 table" if len(rows) == 1 else f"{len(rows)} tables"
+    return StepResult(
+        summary=(
+            f"{what}, {sum(counted):,} rows{' counted' if missing else ''}, {manifest.bytes:,} bytes, dumped and read "
+            f"to the end. In {place}."
+        ),
+        evidence={
+            "place": place,
+            "scope": content["scope"],
+            "level": str(BackupLevel.READABLE),
+            "bytes": manifest.bytes,
+            "files": manifest.files,
+            "manifest_sha256": manifest.sha256,
+            "snapshot_at": content["snapshot"]["at"],
+            "snapshot_lsn": content["snapshot"]["lsn"],
+            "client_version": content["client"]["version"],
+            "compression": content["client"]["compression"],
+            "seconds": content["seconds"],
+            "tables": len(rows),
+            "rows": sum(counted),
+            "rows_not_measured": missing[:MOST_NAMED],
+            "tables_not_measured": len(missing),
+        },
+    )

@@ -1,0 +1,219 @@
+"""Dumping a target with pg_dump, in one snapshot, under the eyes of whoever asked for it."""
+
+import errno
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from deployments.errors import DeploymentError
+from deployments.postgres.clients import Client
+from deployments.postgres.connect import Holder, Target
+from deployments.postgres.exported import Exported, Measured, Measuring, Table, exporting
+from deployments.postgres.ledger import Identity
+from deployments.postgres.programs import connection_files, running
+from deployments.postgres.stop import Stop
+
+LOCK_WAIT_MILLISECONDS = 5000
+# Of what pg_dump can write, only gzip carries checksums that reading finds out by; level 1 costs half of the default.
+COMPRESSION = "gzip:1"
+PROGRESS_SECONDS = 1.0
+LONGEST_DETAIL = 500
+# Consequences of the error that stands before them.
+ECHOES = ("a worker process died unexpectedly", "terminated by user")
+DISK_FULL = re.compile(r"error: could not [A-Za-z ]+: (No space left on device|Disk quota exceeded|File too large)")
+ERRNO = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+
+
+class BackupFailed(DeploymentError):
+    """pg_dump did not do it."""
+
+    code = "backup-failed"
+
+    def __init__(self, *, target: str, detail: str) -> None:
+        super().__init__(
+            f"pg_dump of {target} failed: {detail.rstrip('.')}. What it had written was removed, and the target was "
+            "not changed. Correct what is named here, then ask for a new run."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """What is known about a finished dump."""
+
+    identity: Identity
+    server_version: int
+    client: Client
+    at: datetime  # by the target's clock; what was committed by then is in it
+    lsn: str
+    tables: list[Table]
+    measured: Measured
+    seconds: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far pg_dump is, from the lines it writes."""
+
+    total: int
+    started: int = 0
+    finished: int = 0
+    table: str = ""
+    is_reading_tables: bool = False
+    has_locks: bool = False
+
+    def hear(self, line: str) -> None:
+        """Take in one line."""
+        if self.is_reading_tables and ": reading " in line:
+            self.has_locks = True  # it locks them all before it reads what comes next
+        self.is_reading_tables = line.endswith("reading user-defined tables")
+        if found := re.search(r'dumping contents of table "(.*)"$', line):
+            self.started, self.table = self.started + 1, found[1]
+        elif re.search(r"finished item \d+ TABLE DATA ", line):
+            self.finished += 1
+
+    def as_values(self, *, jobs: int, size: int) -> dict[str, Any]:
+        """Return it as what a page shows. A single worker does not say what it has finished, only what is next."""
+        done = self.finished if jobs > 1 else max(0, self.started - 1)
+        return {"tables": max(self.total, self.started), "tables_done": done, "table": self.table, "bytes": size}
+
+
+def dump(
+    target: Target,
+    holder: Holder,
+    *,
+    choose: Callable[[Exported], Client],
+    folder: Path,
+    jobs: int,
+    stop: Stop,
+    progress: Callable[[dict[str, Any]], None],
+    log: Callable[[str], None],
+    only: Sequence[Table] | None = None,
+) -> Dumped:
+    """Dump a database, or `only` these tables of it, into a new folder, and return what is known about it.
+
+    `choose` looks at what was found before anything is dumped, and returns the programs to use, or refuses. Every
+    session on the target has the holder's name, so that a takeover ends them. What was written of a dump that failed
+    is for the caller to remove.
+
+    Raises what opening a session, `choose` and `stop` raise, ConnectionNotPortable, BackupFailed, and OSError with
+    ENOSPC, EDQUOT or EFBIG if the disk takes no more.
+    """
+    stop.require_may_start()
+    started = time.monotonic()
+    with exporting(target, name=holder.session_name) as exported:
+        client = choose(exported)
+        wanted = {table.oid for table in only or ()}
+        tables = [table for table in exported.tables if only is None or table.oid in wanted]
+        files = connection_files(exported.opened, target=target.name, name=holder.session_name)
+        heard = Progress(total=len(tables))
+        with closing(Measuring(exported, tables)) as measuring:
+            watch = _Watch(exported, heard, measuring, folder=folder, jobs=jobs, progress=progress, log=log)
+            with running(client.pg_dump, _arguments(exported, folder, jobs, only), files=files, tell=heard.hear) as ran:
+                status = ran.wait(stop, meanwhile=watch.look)
+            if status != 0:
+                secret = exported.opened.info.password
+                _refuse(target, status, ran.said, in_the_way=watch.in_the_way, secret=secret)
+            measured = measuring.finish(stop)
+    return Dumped(
+        identity=exported.identity,
+        server_version=exported.server_version,
+        client=client,
+        at=exported.at,
+        lsn=exported.lsn,
+        tables=tables,
+        measured=measured,
+        seconds=time.monotonic() - started,
+    )
+
+
+def size_of(folder: Path) -> tuple[int, int]:
+    """Return how many bytes the files below a folder have, and how many files there are."""
+    sizes = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes.append(Path(place, name).stat().st_size)
+    return sum(sizes), len(sizes)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is done while pg_dump runs: see who is in its way, begin to measure, tell how far it is."""
+
+    exported: Exported
+    heard: Progress
+    measuring: Measuring
+    folder: Path
+    jobs: int
+    progress: Callable[[dict[str, Any]], None]
+    log: Callable[[str], None]
+    in_the_way: str = ""
+    told_at: float = 0.0
+    told: dict[str, Any] | None = None
+
+    def look(self) -> None:
+        """Look once."""
+        if not self.heard.has_locks:
+            self._see_who_is_in_the_way()
+        else:
+            self.in_the_way = ""
+            self.measuring.start()
+        if time.monotonic() - self.told_at >= PROGRESS_SECONDS:
+            self.told_at = time.monotonic()
+            values = self.heard.as_values(jobs=self.jobs, size=size_of(self.folder)[0])
+            if values != self.told:
+                self.told = values
+                self.progress(values)
+
+    def _see_who_is_in_the_way(self) -> None:
+        with suppress(psycopg.Error):  # pg_dump itself tells what is wrong with the server
+            seen = "; ".join(self.exported.in_the_way())
+            if seen and not self.in_the_way:
+                self.log(f"pg_dump waits for a lock: {seen}")
+            self.in_the_way = seen or self.in_the_way
+
+
+def _arguments(exported: Exported, folder: Path, jobs: int, only: Sequence[Table] | None) -> list[str | bytes]:
+    """Return what pg_dump is told. Where and as whom to connect is not among it: that is in files."""
+    arguments: list[str | bytes] = [
+        "--format=directory",
+        f"--file={folder}",
+        f"--jobs={jobs}",
+        f"--snapshot={exported.snapshot}",
+        f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}",
+        f"--compress={COMPRESSION.partition(':')[2]}",  # the number alone is gzip's level, also before version 16
+        "--no-password",
+        "--no-sync",  # the store does that, for everything in the place
+        "--verbose",
+    ]
+    if only is not None:
+        # pg_dump compares them in the encoding of the database.
+        query = "SELECT convert_to('--table=' || name, getdatabaseencoding()) FROM unnest(%s::text[]) name"
+        arguments += ["--strict-names", *(row[0] for row in exported.opened.execute(query, [list(map(str, only))]))]
+    return arguments
+
+
+def _refuse(target: Target, status: int, said: Sequence[str], *, in_the_way: str, secret: str) -> None:
+    """Raise why pg_dump ended with an error."""
+    causes = [line for line in said if ": error: " in line or ": detail: " in line]
+    causes = [line for line in causes if not any(echo in line for echo in ECHOES)] or causes
+    for line in causes:
+        if full := DISK_FULL.search(line):
+            raise OSError(ERRNO[full[1]], full[1])
+    detail = " ".join(re.sub(r"^(pg_dump: ?)+", "", line) for line in dict.fromkeys(causes))
+    if in_the_way and "LOCK TABLE" in detail:
+        detail = f"a lock was not to be had within {LOCK_WAIT_MILLISECONDS / 1000:g} s: {in_the_way}"
+    detail = detail or f"it ended with status {status}, and without a word why"
+    if secret:
+        detail = detail.replace(secret, "…")
+    if len(detail) > LONGEST_DETAIL:
+        detail = detail[:LONGEST_DETAIL] + "…"
+    raise BackupFailed(target=target.name, detail=detail)

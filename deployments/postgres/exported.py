@@ -1,0 +1,168 @@
+"""The snapshot of a dump: a session that exports it, and what is measured in the very same snapshot meanwhile."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from checks.schema import fingerprint
+from deployments.postgres.catalog import snapshot
+from deployments.postgres.connect import Session, Target, session
+from deployments.postgres.ledger import Identity, identity
+from deployments.postgres.stop import Stop
+
+COUNT_TIMEOUT = "60s"  # for one table
+GRACE_SECONDS = 10.0  # for all that is left to count when the dump is done
+CANCEL_SECONDS = 5.0
+
+# The session waits for hours while it exports: no limit of a role or a database may end it.
+UNLIMITED = """
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')
+"""
+# Read before the snapshot is taken: what was committed by then is in it.
+MOMENT = "SELECT clock_timestamp(), pg_current_wal_lsn()::text"
+# What holds rows of its own and is dumped with them. Members of extensions are dumped by their name alone.
+TABLES = """
+SELECT relation.oid, namespace.nspname, relation.relname, relation.relpages
+FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
+WHERE relation.relkind = 'r' AND relation.relpersistence <> 't'
+  AND namespace.nspname !~ '^(pg_|information_schema$)'
+  AND NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation.oid AND deptype = 'e')
+"""
+# Who is in the way of the sessions of this name. The server remembers within a transaction who was there at first.
+FORGET = "SELECT pg_stat_clear_snapshot()"
+IN_THE_WAY = """
+SELECT DISTINCT lock.relation::regclass::text, other.pid, other.usename, other.application_name, other.state,
+       extract(epoch FROM clock_timestamp() - other.xact_start)::bigint
+FROM pg_locks lock JOIN pg_stat_activity ours ON ours.pid = lock.pid
+CROSS JOIN unnest(pg_blocking_pids(lock.pid)) blocker (pid) JOIN pg_stat_activity other ON other.pid = blocker.pid
+WHERE NOT lock.granted AND lock.relation IS NOT NULL AND ours.application_name = %s AND ours.pid <> pg_backend_pid()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table that holds rows of its own."""
+
+    oid: int
+    schema: str
+    name: str
+    pages: int = 0  # as the server last counted them
+
+    def __str__(self) -> str:
+        """The name as SQL, always in quotes: pg_dump takes everything between them literally."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was measured in the snapshot. None is "not measured": it took too long, or a lock or a right was missing."""
+
+    rows: dict[str, int | None] = field(default_factory=dict)  # by the table's name as SQL
+    schema_fingerprint: str | None = None
+
+
+@dataclass(slots=True)
+class Exported:
+    """A snapshot that others can import for as long as its session lives."""
+
+    opened: Session
+    name: str  # of the session, and of those that import the snapshot
+    snapshot: str
+    at: datetime  # by the target's clock
+    lsn: str
+    identity: Identity
+    server_version: int
+    tables: list[Table]
+
+    def in_the_way(self) -> list[str]:
+        """Return for each lock that the sessions of this name wait for: of what, and who has it."""
+        with self.opened.transaction():  # what fails in here does not end the snapshot
+            self.opened.execute(FORGET)
+            found = self.opened.execute(IN_THE_WAY, [self.name]).fetchall()
+        return [
+            f"{relation} is held by pid {pid} ({user}, {application or 'unnamed'}, {state}, in its transaction for "
+            f"{seconds or 0} s)"
+            for relation, pid, user, application, state, seconds in found
+        ]
+
+
+@contextmanager
+def exporting(target: Target, *, name: str) -> Iterator[Exported]:
+    """Hold a snapshot of a target for the length of the block. Raises what opening a session raises."""
+    with session(target, name=name) as opened:
+        opened.execute(UNLIMITED)
+        moment = opened.execute(MOMENT).fetchone()
+        opened.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        exported = opened.execute("SELECT pg_export_snapshot()").fetchone()
+        assert moment is not None  # noqa: S101 # functions return one row
+        assert exported is not None  # noqa: S101
+        yield Exported(
+            opened=opened,
+            name=name,
+            snapshot=exported[0],
+            at=moment[0],
+            lsn=moment[1],
+            identity=identity(opened),
+            server_version=opened.info.server_version,
+            tables=[Table(*row) for row in opened.execute(TABLES)],
+        )
+
+
+class Measuring:
+    """Measures in a thread of its own, while the dump runs. It has the session then: nobody else uses it."""
+
+    def __init__(self, exported: Exported, tables: Sequence[Table]) -> None:
+        """Prepare; nothing is asked yet."""
+        self.measured = Measured(rows={str(table): None for table in tables})
+        self._opened = exported.opened
+        self._tables = sorted(tables, key=lambda table: table.pages)  # many small ones before one that takes long
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._measure, name="measuring", daemon=True)
+
+    def start(self) -> None:
+        """Begin, if it has not begun."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def finish(self, stop: Stop) -> Measured:
+        """Return what was measured, at most ten seconds later. Raises what `stop` raises."""
+        self.start()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            self._thread.join(0.1)
+            stop.require_may_start()
+        self.close()
+        return self.measured
+
+    def close(self) -> None:
+        """Stop measuring, within seconds."""
+        self._enough.set()
+        while self._thread.is_alive():
+            with suppress(psycopg.Error):
+                self._opened.cancel_safe(timeout=CANCEL_SECONDS)
+            self._thread.join(0.5)
+
+    def _measure(self) -> None:
+        with suppress(psycopg.Error):
+            self.measured.schema_fingerprint = fingerprint(snapshot(self._opened))
+        for table in self._tables:
+            if self._enough.is_set() or self._opened.closed:
+                return
+            with suppress(psycopg.Error):
+                self.measured.rows[str(table)] = self._count(table)
+
+    def _count(self, table: Table) -> int:
+        query = sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.Identifier(table.schema, table.name))
+        with self._opened.transaction():
+            self._opened.execute(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT}'")
+            row = self._opened.execute(query).fetchone()
+        assert row is not None  # noqa: S101 # an aggregate returns one row
+        return int(row[0])

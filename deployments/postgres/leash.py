@@ -1,0 +1,77 @@
+"""Run one program that ends when its owner does: started by path, as a process of its own between the two.
+
+Its standard input tells, in one line of JSON, what may be seen by nobody: the files that the program needs, by the
+variable that leads to each. Then it stays open for as long as the program may run. However the owner ends, the pipe
+closes, and the program is ended with everything it has started. Imports nothing but the standard library.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+POLITE_SECONDS = 5.0  # for pg_dump to cancel what it asked the server for
+
+
+def main() -> int:
+    """Run the program that the arguments name, and return its exit status; 128 and more for a signal, as shells do."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the password
+    line = read_line()
+    if not line:
+        return 1  # the owner is gone already
+    with tempfile.TemporaryDirectory(prefix="locktender-") as folder:
+        files = {variable: Path(folder, variable) for variable in json.loads(line)}
+        for variable, text in json.loads(line).items():
+            files[variable].touch(mode=0o600)
+            files[variable].write_text(text, encoding="utf-8")
+        try:
+            program = subprocess.Popen(
+                sys.argv[1:],
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {variable: str(path) for variable, path in files.items()},
+                process_group=0,
+                restore_signals=False,  # a limit of file size is an error to tell then, not a death
+            )
+        except OSError as refused:
+            sys.exit(f"{sys.argv[1]}: error: it cannot be run: {refused.strerror}")
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, args=[program]).start())
+        threading.Thread(target=end_with_owner, args=[program], daemon=True).start()
+        status = program.wait()
+        _send(program, signal.SIGKILL)  # what it started, and left
+    return status if status >= 0 else 128 - status
+
+
+def read_line() -> bytes:
+    """Return the first line of standard input, without taking more than that; empty if there is none."""
+    with open(0, "rb", buffering=0, closefd=False) as told:
+        return told.readline()
+
+
+def end_with_owner(program: "subprocess.Popen[bytes]") -> None:
+    """Wait until nobody holds the other end of the pipe, then end the program."""
+    while os.read(0, 1024):
+        pass
+    end(program)
+
+
+def end(program: "subprocess.Popen[bytes]") -> None:
+    """End a program and what it has started: politely, then by force."""
+    _send(program, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        program.wait(POLITE_SECONDS)
+    _send(program, signal.SIGKILL)
+
+
+def _send(program: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What the tests of dumps share: dumping a place, client programs that misbehave, and looking at processes."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from deployments.postgres.clients import Client, Clients
+from deployments.postgres.connect import Holder
+from deployments.postgres.dump import Dumped, dump
+from deployments.postgres.exported import Exported, Table
+from tests.postgres.places import Place, Stopper
+
+HOLDER = Holder(run=1, job=7, fence=3)
+PROC = Path("/proc")
+
+
+def newest(version: int = 140000) -> Client:
+    """Return the programs that a dump on this machine takes."""
+    return Clients().newest_for(version, tls=False, is_protected=False)
+
+
+def dumped(
+    place: Place,
+    folder: Path,
+    *,
+    stop: Stopper | None = None,
+    client: Client | None = None,
+    choose: Callable[[Exported], Client] | None = None,
+    only: list[Table] | None = None,
+    jobs: int = 2,
+    progress: Callable[[dict], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
+) -> Dumped:
+    return dump(
+        place.target,
+        HOLDER,
+        choose=choose or (lambda exported: client or newest(exported.server_version)),
+        folder=folder,
+        jobs=jobs,
+        stop=stop or Stopper(),
+        progress=progress,
+        log=log,
+        only=only,
+    )
+
+
+def client_in(folder: Path, *, pg_dump: str, pg_restore: str = "exit 0") -> Client:
+    """Return client programs of a test's own, as shell scripts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, body in (("pg_dump", pg_dump), ("pg_restore", pg_restore)):
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    return Client(folder, version="18.6", number=180006)
+
+
+def held_client(folder: Path) -> Client:
+    """Return client programs whose pg_dump begins its work when there is a file `go` beside it."""
+    wait = f'while [ ! -e "{folder}/go" ]; do sleep 0.05; done'
+    real = newest().pg_dump
+    return client_in(folder, pg_dump=f'[ "$1" = --version ] || {wait}\nexec "{real}" "$@"')
+
+
+def tables_of(place: Place) -> list[Table]:
+    """Return the tables of the schema public, by name."""
+    query = (
+        "SELECT relation.oid, nspname, relname FROM pg_class relation JOIN pg_namespace ON pg_namespace.oid ="
+        " relnamespace WHERE relkind IN ('r', 'p') AND nspname = 'public' ORDER BY relname"
+    )
+    return [Table(*row) for row in place.rows(query)]
+
+
+def processes(*words: str) -> dict[int, tuple[str, str]]:
+    """Return command line and environment of every process whose command line holds all these words, by pid."""
+    found = {}
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command, environment = ((entry / part).read_bytes().decode() for part in ("cmdline", "environ"))
+        except OSError:
+            continue  # it ended meanwhile
+        if all(word in command for word in words):
+            found[int(entry.name)] = (command, environment)
+    return found
+
+
+def restore(archive: Path, url: str, name: str) -> None:
+    """Restore an archive into a database of that name, which is there and empty."""
+    known = conninfo_to_dict(url)
+    subprocess.run(
+        [newest().pg_restore, f"--dbname={name}", "--exit-on-error", "--no-owner", archive],
+        env={
+            "PATH": os.defpath,
+            "PGHOST": str(known["host"]),
+            "PGPORT": str(known["port"]),
+            "PGUSER": str(known["user"]),
+            "PGPASSWORD": str(known["password"]),
+        },
+        check=True,
+        timeout=60,
+    )
+
+
+def contents(archive: Path) -> list[str]:
+    """Return the lines of an archive's list of contents."""
+    listing = subprocess.run(
+        [newest().pg_restore, "--list", archive], check=True, capture_output=True, text=True, timeout=60
+    )
+    return [line for line in listing.stdout.splitlines() if line and not line.startswith(";")]
