@@ -38,6 +38,11 @@ def ctx(backed_up):
     return ctx_of(backed_up, backed_up.start(backed_up.plan()))[0]
 
 
+def dumping(rewards) -> dict:
+    """Return the processes that write to this test's store."""
+    return processes("pg_dump", str(store_of(rewards).root))
+
+
 def columns(rewards) -> set[str]:
     with rewards.connect() as opened:
         rows = opened.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'ledger'::regclass AND attnum > 0")
@@ -110,10 +115,10 @@ def test_a_killed_executor_takes_pg_dump_along_and_the_next_one_begins_anew(back
     held = held_client(tmp_path / "bin")
     job = backed_up.start(backed_up.plan())
     with backed_up.executor(job, PG_CLIENT_FOLDER=str(held.folder), **SHORT_LEASE) as executor:
-        eventually(lambda: processes("pg_dump", f"/job-{job.pk}/"))
+        eventually(lambda: dumping(backed_up))
         executor.send_signal(signal.SIGKILL)
 
-    eventually(lambda: not processes("pg_dump", f"/job-{job.pk}/"))
+    eventually(lambda: not dumping(backed_up))
     eventually(lambda: backed_up.execute(job).state != "running")
 
     job.refresh_from_db()
@@ -126,13 +131,13 @@ def test_a_cancel_while_it_dumps_leaves_nothing_behind(backed_up, tmp_path):
     held = held_client(tmp_path / "bin")
     job = backed_up.start(backed_up.plan())
     with backed_up.executor(job, PG_CLIENT_FOLDER=str(held.folder)) as executor:
-        eventually(lambda: processes("pg_dump", f"/job-{job.pk}/"))
+        eventually(lambda: dumping(backed_up))
         request_cancel(job.run, actor=actor("dana"))
         executor.communicate(timeout=60)
 
     job.refresh_from_db()
     assert (job.state, job.error_code, job.applied) == ("cancelled", "cancelled-on-request", 0)
-    assert not processes("pg_dump", f"/job-{job.pk}/")
+    assert not dumping(backed_up)
     assert files_in(store_of(backed_up)) == set()
     assert not Backup.objects.exists()
     assert columns(backed_up) == {"id"}
