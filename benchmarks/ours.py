@@ -69,11 +69,16 @@ class Ours:
             raise SystemExit(f"job {job}: {ended.state} {ended.error}")
 
     def steps(self) -> Iterator[tuple[str, float]]:
-        """Yield each step of the last deploy with its seconds, and what is left for the executor itself."""
-        job = Job.objects.latest("id")
-        for step in Step.objects.filter(job=job):
+        """Yield each step of the last deploy with its seconds, and the parts of the backup."""
+        for step in Step.objects.filter(job=Job.objects.latest("id")):
             if step.started_at and step.finished_at:
                 yield f"{step.name} ({step.state})", (step.finished_at - step.started_at).total_seconds()
+            if step.name == "backup":
+                yield from ((f"  of it: {part}", seconds) for part, seconds in step.evidence["seconds"].items())
+
+    def reading(self) -> float:
+        """Return how many seconds of the last deploy went into reading the dump to its end."""
+        return float(Step.objects.get(job=Job.objects.latest("id"), name="backup").evidence["seconds"]["read"])
 
 
 def _variables(target: str) -> dict[str, str]:
