@@ -103,18 +103,16 @@ def judge_after(
     before: Answer | None = None,
     original: Answer | None = None,
     is_removed_later: bool = False,
+    was_refused: bool = False,
 ) -> Judged:
     """Return what an answer means once everything has run.
 
     `before` is the first answer to an `unchanged` query; `original`, in a rollback, the one from before the deployment
     that is rolled back. `is_removed_later`: a script that ran after the one of its own migration may have taken away
-    what it reads.
+    what it reads. `was_refused`: in a rollback, it could not be asked before either, so it says nothing about it.
     """
     if isinstance(answer, Refusal):
-        if answer.is_missing_object and is_removed_later:
-            why = "A later script of this plan may have removed that; if not, it names something wrongly."
-            return Judged(Verdict.NOT_MEASURED, f"{answer.message} {why}")
-        return Judged(Verdict.FAILED, answer.message)
+        return _judge_refused(answer, is_removed_later=is_removed_later, was_refused=was_refused)
     match check.form:
         case Form.NO_ROWS:
             if answer.rows == 0:
@@ -124,6 +122,15 @@ def judge_after(
             return _judge_unchanged(before, answer, original)
         case Form.VALUE:
             return _judge_value(check, answer)
+
+
+def _judge_refused(answer: Refusal, *, is_removed_later: bool, was_refused: bool) -> Judged:
+    if answer.is_missing_object and is_removed_later:
+        why = "A later script of this plan may have removed that; if not, it names something wrongly."
+        return Judged(Verdict.NOT_MEASURED, f"{answer.message} {why}")
+    if was_refused:
+        return Judged(Verdict.NOT_MEASURED, f"{answer.message} It could not be asked before either.")
+    return Judged(Verdict.FAILED, answer.message)
 
 
 def _judge_unchanged(before: Answer | None, after: Answer, original: Answer | None) -> Judged:

@@ -121,17 +121,22 @@ class Artifacts:
                     break
 
     def complete(self, under: str) -> list[str]:
-        """Return the complete places directly below a place, newest first."""
-        folder = self.path(under)
-        if not folder.is_dir():
-            return []
-        found = [child for child in folder.iterdir() if child.is_dir() and child.suffix != PARTIAL]
-        newest_first = sorted(found, key=lambda child: child.stat().st_mtime_ns, reverse=True)
-        return [f"{under}/{child.name}" for child in newest_first]
+        """Return the complete places directly below a place, newest first.
+
+        Raises ArtifactsNotWritable, PlaceOutside.
+        """
+        with self._told():
+            folder = self.path(under)
+            if not folder.is_dir():
+                return []
+            found = [child for child in folder.iterdir() if child.is_dir() and child.suffix != PARTIAL]
+            newest_first = sorted(found, key=lambda child: child.stat().st_mtime_ns, reverse=True)
+            return [f"{under}/{child.name}" for child in newest_first]
 
     def remove_partial(self, under: str) -> int:
         """Remove what attempts that died left unfinished directly below a place; return how many there were."""
-        partial = list(self.path(under).glob(f"*{PARTIAL}"))
+        with self._told():
+            partial = list(self.path(under).glob(f"*{PARTIAL}"))
         for folder in partial:
             shutil.rmtree(folder, ignore_errors=True)
         return len(partial)

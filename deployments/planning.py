@@ -14,7 +14,7 @@ from checks.schema import fingerprint, touched
 from deployments.errors import DeploymentError
 from deployments.models import Database, Environment, Migration, Observation, Script
 
-FORMAT = 1
+FORMAT = 2
 BUDGET = {"oldest_seconds": 1.0, "total_seconds": 10.0}  # how long the application may wait for us (DESIGN, section 6)
 
 
@@ -161,8 +161,11 @@ def pending(release: Sequence[Migration], observation: Observation) -> list[Migr
     return missing
 
 
-def judge_scripts(scripts: Sequence[tuple[str, str]]) -> Judged:
-    """Return the class and findings of scripts, given as (migration, text). Raises PlanBlocked."""
+def judge_scripts(scripts: Sequence[tuple[str, str]], asked: Sequence[tuple[str, str]] = ()) -> Judged:
+    """Return the class and findings of scripts, given as (migration, text). Raises PlanBlocked.
+
+    `asked` are verify and smoke scripts: they only read, unless a function they call does more. Then they count.
+    """
     risk = Risk.SAFE
     reasons: list[str] = []
     relations: set[str] = set()
@@ -193,6 +196,11 @@ def judge_scripts(scripts: Sequence[tuple[str, str]]) -> Judged:
         alone = [one for one in report.statements if one.outside_transaction]
         if any(one.concurrent_index is None or one.concurrent_index.action == "reindex" for one in alone):
             blocking.append((name, _not_runnable(alone[0].line, alone[0].kind)))
+    for name, text in asked:
+        acts = judge(text).classified
+        if acts.risk is not Risk.SAFE:
+            risk = max(risk, acts.risk)
+            reasons += [f"{name}: {reason}" for reason in acts.reasons]
     if blocking:
         raise PlanBlocked(blocking=blocking)
     return Judged(risk, tuple(reasons), shown, frozenset(relations))
@@ -230,7 +238,9 @@ def plan_content(
     observations: Mapping[Database, Observation],
     judged: Judged,
     needs: Requirements,
+    verify: Mapping[str, str | None],
     smoke: str | None,
+    health: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what the digest is over: what would run, where, on which state of the world, under which rules.
 
@@ -247,7 +257,7 @@ def plan_content(
                 "checksum": one.checksum,
                 "forward": one.forward_id,
                 "rollback": one.rollback_id,
-                "verify": one.verify_id,
+                "verify": verify[one.name],
             }
             for one in migrations
         ],
@@ -263,6 +273,7 @@ def plan_content(
             for database, seen in observations.items()
         ],
         "smoke": smoke,
+        "health": health,
         "touches": sorted(judged.relations),
         "class": judged.risk.value,
         "requirements": needs.as_plan(),

@@ -109,6 +109,7 @@ class CheckIntegrity:
                         before=noted_before.get(key),
                         original=original.get(key),
                         is_removed_later=any(removes[place + 1 :]),
+                        was_refused=_is_way_back(ctx) and key not in noted_before,
                     )
                 yield Wanted(script=entry["name"], check=check, judge=judge)
 

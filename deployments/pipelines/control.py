@@ -16,6 +16,9 @@ from deployments.postgres.stopped import CancelledOnRequest
 from deployments.services.announce import CANCEL_CHANNEL
 from deployments.services.lease import beat
 
+HUNG_SECONDS = 60.0
+"""A step that goes on so long after its limit does not ask whether it may: a server answers nothing any more."""
+
 
 class LeaseLost(DeploymentError):
     """Another executor holds the job, or this one cannot tell that it still does."""
@@ -111,16 +114,23 @@ class Control:
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CANCEL_CHANNEL}")
         while not self._closing.is_set():
+            if time.monotonic() > self._due + HUNG_SECONDS:
+                self._let_go()
+                return
             sent = time.monotonic()  # the lease counts from no earlier, however late the answer is read
             answer = beat(self._job.pk, fence=self._fence, lease=self._lease)
             if not answer.held:
-                self._lost.set()
-                self._closing.wait()
+                self._let_go()
                 return
             self._last_beat = sent
             if answer.cancel_requested:
                 self._cancel.set()
             self._sleep()
+
+    def _let_go(self) -> None:
+        """Give no more signs of life: the job is somebody else's, or a hung step must not keep it for ever."""
+        self._lost.set()
+        self._closing.wait()
 
     def _sleep(self) -> None:
         """Look for notifications in short turns, so that closing does not wait for a whole heartbeat."""

@@ -9,11 +9,12 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from checks.health import Expectation
 from deployments.actors import EXECUTOR
 from deployments.artifacts import Artifacts
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
-from deployments.models import ControlPlane, HealthCheck, Job, MigrationRun, Step
+from deployments.models import ControlPlane, Job, MigrationRun, Step
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
 from deployments.pipelines.control import Control, LeaseLost
@@ -106,7 +107,7 @@ def context(job: Job, control: Control) -> StepContext:
     """Return what the steps of this job may use."""
     timings = settings.CONFIGURATION
     fence = job.fence or 0
-    health = HealthCheck.objects.filter(environment=job.run.environment_id).first()
+    plan = job.run.plan
 
     def applied(count: int) -> None:
         persist(lambda: write_applied(job, count, fence=fence), is_written=lambda: True)
@@ -114,7 +115,7 @@ def context(job: Job, control: Control) -> StepContext:
 
     return StepContext(
         job=job,
-        plan=job.run.plan,
+        plan=plan,
         target=target_of(job.database),
         holder=Holder(run=job.run_id, job=job.pk, fence=fence),
         control=control,
@@ -126,7 +127,7 @@ def context(job: Job, control: Control) -> StepContext:
         artifacts=Artifacts(timings.artifacts),
         dump_jobs=timings.dump_jobs,
         keep_limit=timings.keep_limit,
-        health=health.expectation() if health else None,
+        health=Expectation(**plan["health"]) if plan["health"] else None,
         prober=Prober(timings.health_networks, timings.health_interval),
         evidence_of=partial(_evidence, job),
         log=lambda line: log.info(line, job=job.pk),

@@ -4,28 +4,45 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from checks.losses import Losses, losses
+from deployments.artifacts import ArtifactsFull, ArtifactsNotWritable
 from deployments.models import Script
 from deployments.models.backup import BackupScope
 from deployments.pipelines.backup import found_backup, make_backup
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.postgres.archive import BackupUnreadable
+from deployments.postgres.clients import PgDumpKnownBad, PgDumpMissing, PgDumpTooOld, PgDumpWithoutTls
 from deployments.postgres.connect import session
 from deployments.postgres.destroyed import Destroyed, find_destroyed
+from deployments.postgres.dump import BackupFailed
+from deployments.postgres.programs import ConnectionNotPortable
 
 MOST_NAMED = 10
+NOT_TO_BE_HAD = (
+    ArtifactsFull,
+    ArtifactsNotWritable,
+    BackupFailed,
+    BackupUnreadable,
+    ConnectionNotPortable,
+    PgDumpKnownBad,
+    PgDumpMissing,
+    PgDumpTooOld,
+    PgDumpWithoutTls,
+)
+"""What keeps a dump from being made, and a way back from nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
     """Dump the tables that lose data. A second attempt makes a new dump and removes the unfinished one.
 
-    What is not kept is said, with its size. Not to know, or too much of it, does not hold up the way back.
+    What is not kept is said, with its size or with what was in the way: a full disk does not hold up the way back.
     """
 
     name: str = "keep"
     timeout: timedelta = timedelta(hours=1)
 
     def run(self, ctx: StepContext) -> StepResult:
-        """Return what was kept, or why nothing was. Raises what making a backup raises."""
+        """Return what was kept, or why nothing was. Raises what opening a session raises, and PlanMoved."""
         lost = lost_by_plan(ctx)
         if not lost.tables and not lost.schemas:
             return _nothing(lost, "The scripts destroy no data." if not lost.unknown else "Nothing was kept.")
@@ -35,9 +52,14 @@ class Keep:
             destroyed = find_destroyed(opened, ctx.target, lost)
         if not destroyed.tables and not destroyed.elsewhere:
             return _nothing(lost, "What the scripts destroy is not in the target: there was nothing to keep.")
-        if refusal := _why_not(destroyed, limit=ctx.keep_limit):
-            return _nothing(lost, refusal, destroyed)
-        return _with_doubts(make_backup(ctx, BackupScope.TABLES, only=destroyed.tables), lost, destroyed)
+        if why := _why_not(destroyed, limit=ctx.keep_limit):
+            return _nothing(lost, why, destroyed)
+        try:
+            kept = make_backup(ctx, BackupScope.TABLES, only=destroyed.tables)
+        except NOT_TO_BE_HAD as refusal:
+            ctx.log(f"Not kept: {refusal}")
+            return _nothing(lost, f"Not kept: {_names(destroyed)} ({refusal.code}). {refusal}", destroyed)
+        return _with_doubts(kept, lost, destroyed)
 
     def settled(self, ctx: StepContext) -> StepResult | None:
         """Done exactly if a place of this job is complete, and every file in it is as its manifest says."""
@@ -53,7 +75,7 @@ def lost_by_plan(ctx: StepContext) -> Losses:
 
 def _why_not(destroyed: Destroyed, *, limit: int) -> str:
     """Return why what is destroyed cannot be kept, "" if it can."""
-    names = _listed([f"{table.schema}.{table.name}" for table in destroyed.tables])
+    names = _names(destroyed)
     if not destroyed.tables:
         return f"Not kept: the rows of {_listed(destroyed.elsewhere)}, which are views or foreign tables."
     if destroyed.bytes is None:
@@ -61,6 +83,10 @@ def _why_not(destroyed: Destroyed, *, limit: int) -> str:
     if destroyed.bytes > limit:
         return f"Not kept: {names}. That is {destroyed.bytes:,} bytes, and the limit KEEP_LIMIT is {limit:,}."
     return ""
+
+
+def _names(destroyed: Destroyed) -> str:
+    return _listed([f"{table.schema}.{table.name}" for table in destroyed.tables])
 
 
 def _nothing(lost: Losses, why: str, destroyed: Destroyed | None = None) -> StepResult:

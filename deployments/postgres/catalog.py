@@ -89,8 +89,10 @@ SNAPSHOT = (RELATIONS, FUNCTIONS, TYPES, EXTENSIONS, SCHEMAS)
 # As the server last counted them: to measure would wait for every lock on every table.
 SIZES = f"""
 SELECT namespace.nspname || '.' || relation.relname,
-  relation.relpages::bigint * current_setting('block_size')::bigint, relation.reltuples::bigint
+  (relation.relpages::bigint + coalesce(long_values.relpages, 0)) * current_setting('block_size')::bigint,
+  relation.reltuples::bigint
 FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
+LEFT JOIN pg_class long_values ON long_values.oid = relation.reltoastrelid
 WHERE relation.relkind IN ('r', 'm') AND {OWN}
 """
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from deployments.errors import DeploymentError
 
-NOTHING = "Nothing was changed there."
+NOTHING = "Nothing more was changed there."
 
 
 class SecretMissing(DeploymentError):

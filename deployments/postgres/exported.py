@@ -143,9 +143,10 @@ class Measuring:
         return self.measured
 
     def close(self) -> None:
-        """Stop measuring, within seconds."""
+        """Stop measuring, within seconds. A server that does not answer any more is left to its silence."""
         self._enough.set()
-        while self._thread.is_alive():
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
             with suppress(psycopg.Error):
                 self._opened.cancel_safe(timeout=CANCEL_SECONDS)
             self._thread.join(0.5)

@@ -60,9 +60,9 @@ class CancelledOnRequest(DeploymentError):
 
     def __init__(self, *, migration: str) -> None:
         super().__init__(
-            f"{migration} was cancelled on request: a transaction under way was rolled back, what had been committed "
-            "stays. An index that was being built may be left invalid, and is dropped by the next attempt. "
-            "Ask for a new run to go on."
+            f"{migration} was cancelled on request. What had been committed stays and is counted; a transaction under "
+            "way was rolled back, and an index that was being built may be left invalid. Ask for a new run to go on "
+            "with what is left, or for a rollback of this one."
         )
 
 

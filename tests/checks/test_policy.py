@@ -72,6 +72,7 @@ def test_what_is_missing_in_staging_is_named():
         {"approvals": {"unheard-of": []}},
         {"approvals": {"safe": ["administrator"]}},
         {"approvals": {"safe": "dba"}},
+        {"approvals": {"safe": [["dba"]]}},
         {"approvals": ["dba"]},
         {"staging_first": "yes"},
         {"backup": 1},

@@ -1,6 +1,7 @@
 """Before a way back, what its scripts destroy is kept: those tables alone, up to a limit, or it is said what is not."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,6 @@ import pytest
 from deployments.models import Backup
 from deployments.pipelines.keep import Keep
 from deployments.postgres.clients import Clients
-from deployments.postgres.dump import BackupFailed
 from tests.engine.backups import ctx_of, files_in, step_of, store_of
 from tests.postgres.dumps import client_in, contents, newest
 
@@ -149,7 +149,7 @@ def test_names_are_kept_as_they_are_written(way_back):
     assert rows_kept(ctx, result.evidence["place"]) == {'"public"."We""ird.*Na me"': 0}
 
 
-def test_a_way_back_that_cannot_keep_what_it_destroys_does_not_go_on(rewards, tmp_path):
+def test_a_way_back_that_cannot_keep_what_it_destroys_says_so_and_goes_on(rewards, tmp_path):
     version = f'[ "$1" = --version ] && exec "{newest().pg_dump}" --version'
     broken = client_in(tmp_path / "bin", pg_dump=f"{version}\necho 'pg_dump: error: out of luck' >&2; exit 1")
     rewards.write("001_ledger", LEDGER, "DROP TABLE ledger; DROP TABLE users")
@@ -157,12 +157,16 @@ def test_a_way_back_that_cannot_keep_what_it_destroys_does_not_go_on(rewards, tm
 
     job = rewards.execute(rewards.start(rewards.plan_rollback(done.run)), PG_CLIENT_FOLDER=str(broken.folder))
 
-    assert (job.state, job.error_code, job.applied) == ("failed", "backup-failed", 0), rewards.output
-    assert rewards.tables() == {"ledger", "users"}
+    step = job.steps.get(name="keep")
+    assert (job.state, step.state, job.applied) == ("succeeded", "skipped", 1), rewards.output
+    assert step.summary.startswith("Not kept: public.ledger, public.users (backup-failed). pg_dump of ")
+    assert sorted(step.evidence["not_kept"]) == ["public.ledger", "public.users"]
+    assert rewards.tables() == set()
     assert files_in(store_of(rewards)) == set()
+    assert not Backup.objects.exists()
 
 
-def test_a_lock_that_appears_after_the_size_was_read_fails_the_step(rewards, way_back, tmp_path, monkeypatch):
+def test_what_is_locked_after_its_size_was_read_is_not_kept_and_said(rewards, way_back, tmp_path, monkeypatch):
     monkeypatch.setattr("deployments.postgres.dump.LOCK_WAIT_MILLISECONDS", 3000)
     ctx = way_back("DROP TABLE ledger")
     importer = rewards.connect(application_name="importer")
@@ -175,10 +179,11 @@ def test_a_lock_that_appears_after_the_size_was_read_fails_the_step(rewards, way
             return Clients().newest_for(server_version, tls=tls, is_protected=is_protected)
 
     try:
-        with pytest.raises(BackupFailed, match="ledger is held by pid"):
-            Keep().run(replace(ctx, clients=LateLock()))
+        result = Keep().run(replace(ctx, clients=LateLock()))
     finally:
         importer.close()
 
+    assert result.is_skipped
+    assert re.search(r"^Not kept: public.ledger \(backup-failed\).*ledger is held by pid", result.summary)
     assert files_in(ctx.artifacts) == set()
     assert not Backup.objects.exists()
