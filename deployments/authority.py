@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
@@ -127,6 +127,16 @@ def eligible(action: Action, subject: Model) -> list[User]:
         is_active=True, grants__in=_covering(subject).filter(role__in=ROLES[action])
     ).distinct()
     return [user for user in holders.order_by("username") if may(user, action, subject)]
+
+
+def seen_environments(user: User) -> QuerySet[Environment]:
+    """Return the environments that this person may view, by one query: what `may` says of each, for lists."""
+    held = Grant.objects.filter(user=user, user__is_active=True, role__in=ROLES[Action.VIEW])
+    return Environment.objects.filter(
+        Exists(held.filter(application=None))
+        | Exists(held.filter(application=OuterRef("application"), environment=None))
+        | Exists(held.filter(environment=OuterRef("pk")))
+    )
 
 
 def _covering(subject: Model | None) -> QuerySet[Grant]:

@@ -5,14 +5,20 @@ from django.urls import path
 
 from deployments.views import (
     account,
+    applications,
     approvals,
     audit,
     databases,
     health,
     help_page,
+    new_run,
     overview,
+    rollback,
+    run,
+    run_forms,
     runs,
     sign_in,
+    step_log,
     styleguide,
 )
 
@@ -21,12 +27,27 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     # /runs/
     path("runs/", runs.runs, name="runs"),
+    path("runs/<int:number>/", run.run, name="run"),
+    path("runs/<int:number>/approval/", approvals.approval, name="approval"),
+    path("runs/<int:number>/rollback/", rollback.rollback, name="rollback"),
+    path("runs/<int:number>/start/", run.start_run, name="run-start"),
+    path("runs/<int:number>/cancel/", run_forms.cancel, name="run-cancel"),
+    path("runs/<int:number>/resolve/", run_forms.resolve, name="run-resolve"),
+    path("runs/<int:number>/steps/<int:step_id>/", step_log.step, name="step"),
+    path("runs/<int:number>/steps/<int:step_id>/log.txt", step_log.raw, name="step-raw"),
+    path("runs/new/", new_run.new_run, name="new-run"),
+    path("runs/new/read-again/", new_run.read_again, name="read-again"),
     # /approvals/
     path("approvals/", approvals.approvals, name="approvals"),
+    # /applications/
+    path("applications/<slug:slug>/", applications.application, name="application"),
+    path("applications/<slug:slug>/migrations/<int:pk>/", applications.migration, name="migration"),
     # /databases/
     path("databases/", databases.databases, name="databases"),
     # /audit/
     path("audit/", audit.audit, name="audit"),
+    path("audit/events.csv", audit.export, {"form_of": "csv"}, name="audit-csv"),
+    path("audit/events.json", audit.export, {"form_of": "json"}, name="audit-json"),
     # /account/
     path("account/", account.account, name="account"),
     path("account/preferences/", account.preferences, name="preferences"),

@@ -1,11 +1,25 @@
 """What is applied where, as last observed."""
 
+from collections.abc import Iterable
+
+from django.db.models import OuterRef, Subquery
+
 from deployments.models import Application, Database, Environment, Observation
 
 
 def latest_observation(database: Database) -> Observation | None:
     """Return the newest observation of a database, or None if it was never read."""
     return database.observations.order_by("-id").first()
+
+
+def latest_observations(databases: Iterable[Database]) -> dict[int, Observation]:
+    """Return the newest observation of each of these databases that was ever read, by the database's id, in one query.
+
+    Schema and sizes are large and are not read.
+    """
+    newest = Observation.objects.filter(database=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    asked = Database.objects.filter(pk__in=[one.pk for one in databases]).values_list(Subquery(newest))
+    return {one.database_id: one for one in Observation.objects.filter(pk__in=asked).defer("schema", "sizes")}
 
 
 def applied_checksums(application: Application) -> dict[str, set[str]]:
@@ -27,7 +41,8 @@ def missing_before(environment: Environment, names: set[str]) -> set[str]:
     earlier = Database.objects.filter(
         environment__application=environment.application_id, environment__rank__lt=environment.rank
     )
-    for database in earlier:
-        observation = latest_observation(database)
-        missing |= names - {entry["name"] for entry in (observation.history if observation else ())}
+    databases = list(earlier)
+    read = latest_observations(databases)
+    for database in databases:
+        missing |= names - {entry["name"] for entry in (read[database.pk].history if database.pk in read else ())}
     return missing

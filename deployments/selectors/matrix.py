@@ -1,12 +1,14 @@
 """Which migration is where: the release against every database of an application, as last observed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployments.models import Application, Database, Job, Migration, MigrationRun, Observation, Release
+from checks.risk import Risk
+from deployments.models import Application, Database, Environment, Job, Migration, MigrationRun, Observation, Release
 from deployments.models.run import RunKind
-from deployments.selectors.history import latest_observation
+from deployments.selectors.classes import classes_of
+from deployments.selectors.history import latest_observations
 
 MOST_JOBS = 200  # of one database, newest first, to find which run applied a migration
 
@@ -22,27 +24,36 @@ class CellState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One migration in one database, and the run that applied it if one of ours did."""
+    """One migration in one database: the run that applied it if one of ours did, and an open one that would."""
 
     state: CellState
     run: MigrationRun | None = None
+    open_run: MigrationRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One database, when it was last read, and what it has that the release does not have."""
+    """One database, when it was last read, what it has that the release does not have, and how far it is."""
 
     database: Database
     observation: Observation | None
     foreign: tuple[str, ...]
+    pending: int
+    edited: int
+
+    @property
+    def is_as_released(self) -> bool:
+        """Whether it was read, and has what the release has and nothing else."""
+        return self.observation is not None and not (self.foreign or self.pending or self.edited)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One migration of the release, with a cell per database."""
+    """One migration of the release, its class, and a cell per database."""
 
     migration: Migration
     cells: tuple[Cell, ...]
+    risk: Risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +63,95 @@ class Matrix:
     release: Release | None
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    count: int  # of all migrations of the release; `rows` may be cut
 
 
-def matrix(application: Application) -> Matrix:
-    """Return what each database of an application has of its newest release; without a release there are no rows."""
+def matrix(
+    application: Application, *, environments: Collection[Environment] | None = None, most: int | None = None
+) -> Matrix:
+    """Return what each database of an application has of its newest release; without a release there are no rows.
+
+    `environments` leaves out the others; `most` cuts the rows to the newest.
+    """
     release = application.releases.order_by("-id").first()
-    listed = [entry.migration for entry in release.entries.select_related("migration")] if release else []
+    listed = _listed(release)
     databases = Database.objects.filter(environment__application=application).select_related("environment__application")
-    columns = [_column(one, listed) for one in databases.order_by("environment__rank", "position")]
-    runs = [_applied_by(one.database) for one in columns]
+    if environments is not None:
+        databases = databases.filter(environment__in=environments)
+    ordered = list(databases.order_by("environment__rank", "position"))
+    read = latest_observations(ordered)
+    columns = [_column(one, read.get(one.pk), listed) for one in ordered]
+    applied = [_applied_by(one.database) for one in columns]
+    planned = _open_runs(application)
+    shown = listed[::-1][:most]
+    classes = classes_of(shown)
     rows = [
-        Row(one, tuple(_cell(one, column, by) for column, by in zip(columns, runs, strict=True)))
-        for one in reversed(listed)
+        Row(
+            one,
+            tuple(
+                _cell(one, column, by, planned.get(column.database.environment_id, {}))
+                for column, by in zip(columns, applied, strict=True)
+            ),
+            classes[one.forward_id],
+        )
+        for one in shown
     ]
-    return Matrix(release, tuple(columns), tuple(rows))
+    return Matrix(release, tuple(columns), tuple(rows), len(listed))
 
 
-def _column(database: Database, listed: Sequence[Migration]) -> Column:
-    seen = latest_observation(database)
+def _listed(release: Release | None) -> list[Migration]:
+    """Return the migrations of a release in order, with their application."""
+    if release is None:
+        return []
+    return [entry.migration for entry in release.entries.select_related("migration")]
+
+
+def columns_of(
+    application: Application, databases: Sequence[Database], read: Mapping[int, Observation]
+) -> tuple[Release | None, list[Column]]:
+    """Return the newest release of an application, and how far each of these databases is, as last read."""
+    release = application.releases.order_by("-id").first()
+    listed = _listed(release)
+    return release, [_column(one, read.get(one.pk), listed) for one in databases]
+
+
+def _column(database: Database, seen: Observation | None, listed: Sequence[Migration]) -> Column:
+    checksums = _checksums(seen)
     known = {one.name for one in listed}
-    foreign = tuple(entry["name"] for entry in seen.history if entry["name"] not in known) if seen else ()
-    return Column(database, seen, foreign)
+    return Column(
+        database=database,
+        observation=seen,
+        foreign=tuple(name for name in checksums if name not in known),
+        pending=sum(one.name not in checksums for one in listed) if seen else 0,
+        edited=sum(checksums.get(one.name, one.checksum) != one.checksum for one in listed),
+    )
 
 
-def _cell(migration: Migration, column: Column, applied_by: dict[str, MigrationRun]) -> Cell:
+def _checksums(seen: Observation | None) -> dict[str, str]:
+    return {entry["name"]: entry["checksum"] for entry in seen.history} if seen else {}
+
+
+def _cell(
+    migration: Migration, column: Column, applied_by: dict[str, MigrationRun], planned: dict[str, MigrationRun]
+) -> Cell:
     if column.observation is None:
-        return Cell(CellState.UNKNOWN)
-    checksums = {entry["name"]: entry["checksum"] for entry in column.observation.history}
+        return Cell(CellState.UNKNOWN, open_run=planned.get(migration.name))
+    checksums = _checksums(column.observation)
     if migration.name not in checksums:
-        return Cell(CellState.PENDING)
+        return Cell(CellState.PENDING, open_run=planned.get(migration.name))
     state = CellState.APPLIED if checksums[migration.name] == migration.checksum else CellState.EDITED
     return Cell(state, applied_by.get(migration.name))
+
+
+def _open_runs(application: Application) -> dict[int, dict[str, MigrationRun]]:
+    """Return environment -> name of a migration -> the newest run that would apply it and is not over."""
+    found: dict[int, dict[str, MigrationRun]] = {}
+    runs = MigrationRun.objects.filter(
+        environment__application=application, kind=RunKind.DEPLOY, finished_at=None
+    ).order_by("number")
+    for run in runs:
+        found.setdefault(run.environment_id, {}).update((entry["name"], run) for entry in run.plan["migrations"])
+    return found
 
 
 def _applied_by(database: Database) -> dict[str, MigrationRun]:

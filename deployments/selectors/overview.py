@@ -1,16 +1,22 @@
 """Does anything need me now? What waits for a person, what runs, and how each environment is."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Max, Prefetch, QuerySet
+from django.utils.timezone import now
 
 from checks.policy import Unmet
-from deployments.authority import Action, may
-from deployments.models import Environment, MigrationRun, User
+from deployments.authority import ROLES, Action, may, roles, seen_environments
+from deployments.models import AuditEvent, Environment, Job, MigrationRun, Step, User
 from deployments.models.run import RunKind
-from deployments.selectors.runs import unmet_of
-from deployments.states import RunState
+from deployments.selectors.readings import newest_reading
+from deployments.selectors.runs import blocking_job, effect_of, unmet_of
+from deployments.states import JobState, RunState, StepState
 
 MOST_WAITING = 50
+DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,64 +26,225 @@ class Waiting:
     run: MigrationRun
     unmet: tuple[Unmet, ...]
     may_decide: bool
+    is_wanted: bool  # it waits for a role that this person holds, and they may decide
     may_start: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A run that needs somebody: what it is about, why, who can do something, and whether this person can.
+
+    `sign` is the state that a page shows.
+    """
+
+    run: MigrationRun
+    sign: str
+    said: str  # completes "#7 on rewards/production: "
+    why: str
+    who: str
+    since: datetime
+    is_mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A run that is queued or running: its job and step of this moment, and what it waits for."""
+
+    run: MigrationRun
+    job: Job | None
+    step: Step | None
+    behind: MigrationRun | None
+
+    @property
+    def subject(self) -> str:
+        """What the run is about, in a few words."""
+        return subject_of(self.run)
+
+    @property
+    def count(self) -> int:
+        """Which one of `of` the step is at; 0 if it does not count."""
+        told = self.step.progress if self.step else {}
+        return next((told[name] for name in ("number", "probe", "check") if isinstance(told.get(name), int)), 0)
+
+    @property
+    def done(self) -> int:
+        """How many of `of` are behind it."""
+        return max(0, self.count - 1)
+
+    @property
+    def of(self) -> int:
+        """How much there is for the step to do; 0 if it does not count."""
+        total = self.step.progress.get("of") if self.step else 0
+        return total if isinstance(total, int) else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """An environment: its last run that is over, and its open ones."""
+    """An environment: its last run that is over, its last good one, its open ones, and those of the last 24 hours."""
 
     environment: Environment
     last: MigrationRun | None
+    last_success: MigrationRun | None
     open: tuple[MigrationRun, ...]
+    day: tuple[MigrationRun, ...]
+
+
+def changed_at(user: User) -> str:
+    """Return what differs whenever something of the overview may: nothing of it changes without one of these."""
+    return "-".join(
+        str(newest or 0)
+        for newest in (
+            AuditEvent.objects.aggregate(newest=Max("seq"))["newest"],
+            newest_reading(),
+            user.pk,
+        )
+    )
 
 
 def waiting_runs(user: User) -> list[Waiting]:
     """Return the runs that await a decision or their start and that this person may see, those for them first."""
-    runs = _seen(user, MigrationRun.objects.filter(state=RunState.AWAITING).order_by("number")[:MOST_WAITING])
+    runs = _runs(seen_environments(user)).filter(state=RunState.AWAITING).order_by("number")[:MOST_WAITING]
     found = [_waiting(user, run) for run in runs]
-    return sorted(found, key=lambda one: not (one.may_decide or one.may_start))
+    return sorted(found, key=lambda one: not (one.is_wanted or one.may_start))
 
 
-def needing_attention(user: User) -> list[MigrationRun]:
-    """Return what a person must look at, newest first: runs in doubt, and failed runs that nothing came after."""
-    doubtful = MigrationRun.objects.filter(state=RunState.NEEDS_ATTENTION).order_by("-number")
-    ended = [place.last for place in places(user) if place.last is not None and place.last.state == RunState.FAILED]
-    return _seen(user, doubtful) + ended
+def needs(user: User) -> list[Need]:
+    """Return what needs somebody, most urgent first: what this person can do something about, then the rest.
+
+    In both, first runs in doubt, which hold their databases, then failed ones that nothing came after, then those that
+    wait for a decision or their start, oldest first.
+    """
+    seen = seen_environments(user)
+    runs = _runs(seen)
+    doubtful = [_doubtful(user, run) for run in runs.filter(state=RunState.NEEDS_ATTENTION).order_by("number")]
+    failed = [_failed(user, run) for run in _last_failures(runs)]
+    waiting = [_asked_for(one) for one in waiting_runs(user)]
+    return sorted([*doubtful, *failed, *waiting], key=lambda one: not one.is_mine)
 
 
-def running_runs(user: User) -> list[MigrationRun]:
+def working(user: User) -> list[Working]:
     """Return what is queued or running, oldest first."""
-    states = [RunState.QUEUED, RunState.RUNNING]
-    return _seen(user, MigrationRun.objects.filter(state__in=states).order_by("number"))
+    runs = _runs(seen_environments(user)).filter(state__in=[RunState.QUEUED, RunState.RUNNING]).order_by("number")
+    return [_working(run) for run in runs]
 
 
 def places(user: User) -> list[Place]:
     """Return the environments this person may see, by application and rank."""
-    environments = Environment.objects.select_related("application").order_by("application__slug", "rank")
-    return [_place(one) for one in environments if may(user, Action.VIEW, one)]
+    environments = list(seen_environments(user).select_related("application").order_by("application__slug", "rank"))
+    runs = _runs(environments)
+    over = runs.exclude(kind=RunKind.REHEARSAL)
+    last = _newest(over.filter(state__in=[RunState.SUCCEEDED, RunState.FAILED]))
+    good = _newest(over.filter(state=RunState.SUCCEEDED))
+    still = list(runs.filter(finished_at=None).order_by("number"))
+    day = list(runs.filter(finished_at__gte=now() - DAY).order_by("number"))
+    return [
+        Place(
+            environment=one,
+            last=last.get(one.pk),
+            last_success=good.get(one.pk),
+            open=tuple(run for run in still if run.environment_id == one.pk),
+            day=tuple(run for run in [*day, *still] if run.environment_id == one.pk and begun_at(run)),
+        )
+        for one in environments
+    ]
 
 
-def _place(environment: Environment) -> Place:
-    runs = environment.runs.select_related("environment__application", "requested_by").order_by("-number")
-    ended = [RunState.SUCCEEDED, RunState.FAILED]
-    return Place(
-        environment=environment,
-        last=runs.filter(state__in=ended).exclude(kind=RunKind.REHEARSAL).first(),
-        open=tuple(runs.filter(finished_at=None)),
+def begun_at(run: MigrationRun) -> datetime | None:
+    """Return when the first job of a run began, or None."""
+    return min((job.started_at for job in run.jobs.all() if job.started_at), default=None)
+
+
+def subject_of(run: MigrationRun) -> str:
+    """Return what a run is about, in a few words: what it applies, or what it takes back."""
+    names = [entry["name"] for entry in run.plan["migrations"]]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    verb = "roll back " if run.kind == RunKind.ROLLBACK else ""
+    return f"{verb}{names[0]}{more}" if names else run.get_kind_display().lower()
+
+
+def _runs(environments: QuerySet[Environment] | Collection[Environment]) -> QuerySet[MigrationRun]:
+    jobs = Prefetch("jobs", Job.objects.select_related("database", "run"))
+    found = MigrationRun.objects.filter(environment__in=environments)
+    return found.select_related("environment__application", "requested_by").prefetch_related(jobs)
+
+
+def _newest(runs: QuerySet[MigrationRun]) -> dict[int, MigrationRun]:
+    newest = runs.order_by("environment_id", "-number").distinct("environment_id")
+    return {run.environment_id: run for run in newest}
+
+
+def _last_failures(runs: QuerySet[MigrationRun]) -> list[MigrationRun]:
+    """Return the failed runs that no other came after in their environment: none that ended, none that is open."""
+    came = runs.exclude(kind=RunKind.REHEARSAL).exclude(
+        state__in=[RunState.CANCELLED, RunState.REJECTED, RunState.SUPERSEDED]
+    )
+    return [run for run in _newest(came).values() if run.state == RunState.FAILED]
+
+
+def _who(action: Action) -> str:
+    names = sorted(role.label for role in ROLES[action])
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _doubtful(user: User, run: MigrationRun) -> Need:
+    job = next((one for one in run.jobs.all() if one.state == JobState.NEEDS_ATTENTION), None)
+    return Need(
+        run=run,
+        sign=RunState.NEEDS_ATTENTION,
+        said="we do not know what the database did",
+        why=f"{job.error if job else ''} Look, then run it again or give it up.".strip(),
+        who=_who(Action.RESOLVE),
+        since=(job.heartbeat_at if job else None) or run.created_at,
+        is_mine=bool(may(user, Action.RESOLVE, run)),
     )
 
 
-def _seen(user: User, runs: Iterable[MigrationRun]) -> list[MigrationRun]:
-    return [run for run in runs if may(user, Action.VIEW, run)]
+def _failed(user: User, run: MigrationRun) -> Need:
+    job = next((one for one in run.jobs.all() if one.state == JobState.FAILED), None)
+    has_applied = any(one.applied for one in run.jobs.all())
+    return Need(
+        run=run,
+        sign=RunState.FAILED,
+        said=effect_of(job) if job else "nothing applied",
+        why=job.error if job else "",
+        who=_who(Action.ROLL_BACK if has_applied else Action.REQUEST),
+        since=run.finished_at or run.created_at,
+        is_mine=run.requested_by_id == user.pk or (has_applied and bool(may(user, Action.ROLL_BACK, run))),
+    )
 
 
 def _waiting(user: User, run: MigrationRun) -> Waiting:
     unmet = unmet_of(run)
-    wants_people = any(one.rule.startswith("approval-") for one in unmet)
+    wanted = {one.rule.removeprefix("approval-") for one in unmet if one.rule.startswith("approval-")}
+    may_decide = bool(wanted) and bool(may(user, Action.DECIDE, run))
     return Waiting(
         run=run,
         unmet=unmet,
-        may_decide=wants_people and bool(may(user, Action.DECIDE, run)),
+        may_decide=may_decide,
+        is_wanted=may_decide and not wanted.isdisjoint(roles(user, run)),
         may_start=not unmet and bool(may(user, Action.REQUEST, run)),
     )
+
+
+def _asked_for(waiting: Waiting) -> Need:
+    wants_people = any(one.rule.startswith("approval-") for one in waiting.unmet)
+    ready = "Everything that was asked for is there. It starts when somebody presses Start."
+    risk = str(waiting.run.plan["class"]).capitalize()
+    action = Action.DECIDE if wants_people else Action.REQUEST
+    return Need(
+        run=waiting.run,
+        sign=RunState.AWAITING if wants_people else "waiting" if waiting.unmet else "ready",
+        said=subject_of(waiting.run),
+        why=f"{risk}. {' '.join(one.text for one in waiting.unmet) or ready}",
+        who=_who(action) if wants_people or not waiting.unmet else "",
+        since=waiting.run.created_at,
+        is_mine=waiting.is_wanted or waiting.may_start,
+    )
+
+
+def _working(run: MigrationRun) -> Working:
+    jobs: Iterable[Job] = [job for job in run.jobs.all() if job.state in {JobState.QUEUED, JobState.RUNNING}]
+    job = next((one for one in jobs if one.state == JobState.RUNNING), None) or next(iter(jobs), None)
+    step = job.steps.filter(state=StepState.RUNNING).first() if job else None
+    holder = blocking_job(job) if job and job.state == JobState.QUEUED else None
+    return Working(run, job, step, holder.run if holder else None)

@@ -13,7 +13,7 @@ from deployments.models.grant import Role
 from deployments.selectors.runs import unmet_of
 from deployments.services.announce import announce_cancel, announce_job
 from deployments.services.audit import record
-from deployments.services.transition import lock_databases, locked_run, move_job, move_run
+from deployments.services.transition import Stale, lock_databases, locked_run, move_job, move_run
 from deployments.states import JobState, RunState
 
 
@@ -46,10 +46,19 @@ class DecidedAlready(DeploymentError):
         super().__init__(f"You have decided about run #{number} already. Nothing was changed.")
 
 
-def decide(run: MigrationRun, *, verdict: Verdict, digest: str, comment: str = "", actor: Actor) -> Approval:
+def decide(
+    run: MigrationRun,
+    *,
+    verdict: Verdict,
+    digest: str,
+    revision: int | None = None,
+    comment: str = "",
+    actor: Actor,
+) -> Approval:
     """Record a person's verdict on the plan they read, and return it. A no rejects the run.
 
-    Who holds both deciding roles counts for the one still missing. Raises NotAllowed, PlanIsAnother, DecidedAlready.
+    `revision` is the one of the page they read, if it was one. Who holds both deciding roles counts for the one still
+    missing. Raises NotAllowed, PlanIsAnother, DecidedAlready, and Stale if anything about the run moved since.
     """
     with transaction.atomic():
         held = locked_run(run.pk)
@@ -57,6 +66,8 @@ def decide(run: MigrationRun, *, verdict: Verdict, digest: str, comment: str = "
             raise PlanIsAnother(number=held.number)
         if held.approvals.filter(approver=actor.user).exists():
             raise DecidedAlready(number=held.number)
+        if revision not in {None, held.revision}:
+            raise Stale(subject=f"Run {held}", expected="as you saw it")
         approval = _write(held, verdict, comment, require(actor, Action.DECIDE, held))
         after = {"verdict": verdict.value, "role": approval.role, "digest": digest}
         record(actor, f"run.{verdict.value}", held, after=after, reason=comment)

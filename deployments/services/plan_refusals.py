@@ -73,3 +73,15 @@ class NotOnTop(DeploymentError):
             f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. "
             "Roll those back first, latest first."
         )
+
+
+class DraftMoved(DeploymentError):
+    """What would run is no longer what the person saw."""
+
+    code = "draft-moved"
+
+    def __init__(self, *, environment: str) -> None:
+        super().__init__(
+            f"What would run on {environment} is no longer what you saw: the scripts, the databases or the policy are "
+            "others now. Nothing was planned. Read it again, then press."
+        )

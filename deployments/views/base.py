@@ -1,15 +1,17 @@
 """What every page is built with: one view answers with the page or with its fragment."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from deployments.actors import Actor, person
 from deployments.models import User
+
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 class PageRequest(HttpRequest):
@@ -47,10 +49,17 @@ def unchanged(request: HttpRequest, version: object) -> HttpResponse | None:
     return None
 
 
-def private(response: HttpResponse) -> HttpResponse:
+def private(response: Answer) -> Answer:
     """Return the answer marked as this person's alone, and as another one for HTMX."""
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def see_other(to: str, *arguments: object) -> HttpResponse:
+    """Return the answer to a write that was done: look there, with a GET. `to` is the name of an address, or a path."""
+    response = redirect(to, *arguments)
+    response.status_code = 303
     return response
 
 

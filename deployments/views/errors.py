@@ -12,7 +12,7 @@ from checks.errors import CheckError
 from deployments.authority import NotAllowed
 from deployments.errors import DeploymentError
 from deployments.services.decide import DecidedAlready, PlanIsAnother
-from deployments.services.plan_refusals import AlreadyOpen, AlreadyRequested, NotSuperseded
+from deployments.services.plan_refusals import AlreadyOpen, AlreadyRequested, DraftMoved, NotSuperseded
 from deployments.services.resolve import NothingToResolve
 from deployments.services.transition import DatabaseBusy, IllegalTransition, Stale
 from deployments.views.base import private, wants_fragment
@@ -22,6 +22,7 @@ MOVED = (
     AlreadyRequested,
     DatabaseBusy,
     DecidedAlready,
+    DraftMoved,
     IllegalTransition,
     NothingToResolve,
     NotSuperseded,

@@ -1,17 +1,18 @@
 /**
- * Copy buttons: what stands in an element (`data-copy` is its selector), or a text of their own (`data-text`). Without
- * JavaScript they are not there.
+ * Copy buttons: what stands in an element (`data-copy` is its selector; of several, all of it in order), or a text of
+ * their own (`data-text`). Without JavaScript they are not there.
  */
 
 const SAID_MS = 2_000;
 
 /** @param {HTMLElement} button */
 async function copy(button) {
-  const source = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
+  const sources = button.dataset.copy ? [...document.querySelectorAll(button.dataset.copy)] : [];
+  const [source] = sources;
   const word = button.querySelector("[data-word]");
   const before = word.textContent;
   try {
-    await navigator.clipboard.writeText(source ? source.textContent : button.dataset.text);
+    await navigator.clipboard.writeText(source ? sources.map((one) => one.textContent).join("") : button.dataset.text);
     word.textContent = "Copied";
   } catch {
     if (source) getSelection().selectAllChildren(source); // the person presses the keys for it

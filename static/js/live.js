@@ -93,6 +93,8 @@ function dressTab() {
   document.title = tab.dataset.tabTitle;
   const icon = document.querySelector("link[rel=icon]");
   if (icon.getAttribute("href") !== tab.dataset.tabIcon) icon.setAttribute("href", tab.dataset.tabIcon);
+  const said = document.querySelector("[data-tab-said]"); // it stays while its part is swapped, so a change is announced
+  if (said && said.textContent !== tab.dataset.tabTitle) said.textContent = tab.dataset.tabTitle;
 }
 
 /** @type {Map<string, { open: boolean | undefined, top: number, left: number }>} */
@@ -135,8 +137,8 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (isOurs(event) && xhr.status >= 500) event.detail.shouldSwap = false; // keep what is shown, and try again
   if (event.detail.shouldSwap) keep(target);
 });
+document.body.addEventListener("htmx:afterSwap", restore); // before anything is painted
 document.body.addEventListener("htmx:afterSettle", () => {
-  restore();
   dressTab();
   if (state.isOff || parts().length === 0) show(state.isOff);
 });

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Model
 
 from deployments.actors import EXECUTOR
-from deployments.authority import ROLES, Action, eligible, may, roles
+from deployments.authority import ROLES, Action, eligible, may, roles, seen_environments
 from deployments.models import (
     Application,
     Approval,
@@ -21,6 +21,7 @@ from deployments.models import (
     RunAuthor,
     Script,
     StepLog,
+    User,
 )
 from deployments.models.grant import Role
 from deployments.services.transition import claim_job, move_job
@@ -199,3 +200,20 @@ def test_what_was_superseded_is_not_rolled_back(cast: Cast):
     move_job(job, JobState.CANCELLED, actor=EXECUTOR, plan_moved=True)
 
     assert not may(cast.noor, Action.ROLL_BACK, MigrationRun.objects.get())
+
+
+def test_the_environments_a_person_may_see_are_those_of_which_may_says_so(cast):
+    Grant.objects.create(user=cast.charlie, role=Role.VIEWER, application=cast.rewards, environment=cast.staging)
+    other = Application.objects.create(slug="other", name="Other", layout="sql-pairs", source="folder:other")
+    elsewhere = Environment.objects.create(application=other, slug="staging", name="Staging", rank=1)
+    outsider = User.objects.create_user("outsider")
+    Grant.objects.create(user=outsider, role=Role.AUDITOR, application=other)
+    closed = User.objects.create_user("closed", is_active=False)
+    Grant.objects.create(user=closed, role=Role.DBA)
+
+    for person in User.objects.all():
+        seen = {one for one in Environment.objects.all() if may(person, Action.VIEW, one)}
+        assert set(seen_environments(person)) == seen
+    assert set(seen_environments(cast.charlie)) == {cast.staging}
+    assert set(seen_environments(outsider)) == {elsewhere}
+    assert not seen_environments(closed).exists()

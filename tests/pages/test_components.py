@@ -38,6 +38,7 @@ NEEDED = {
     "env_bar": {"environment": Environment(application=Application(slug=EVIL), name=EVIL, slug="x")},
     "risk": {"level": "safe"},
     "finding": {"level": "3", "severity": "note"},
+    "script": {"level": "4"},
     "event": {"at": AT},
     "tab": {"kind": "fail"},
 }

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.deployments.cast import Cast
+from deployments.models import Migration
+from tests.deployments.cast import Cast, script
+from tests.pages import made
 
 PEOPLE = ("dana", "lee", "mika", "noor", "ari", "sam", "charlie")
 
@@ -28,14 +30,52 @@ class Row:
         return dict.fromkeys(PEOPLE, self.signed_in) | self.others | {"nobody": self.nobody}
 
 
+def rewards(cast: Cast) -> dict[str, object]:
+    return {"slug": cast.rewards.slug}
+
+
+def migration_of(cast: Cast) -> dict[str, object]:
+    stored = Migration.objects.create(
+        application=cast.rewards, name="001_ledger", version="001", digest="d", checksum="c", forward=script()
+    )
+    return {"slug": cast.rewards.slug, "pk": stored.pk}
+
+
+def number_of(cast: Cast) -> dict[str, object]:
+    return {"number": made.running(cast).job.run.number}
+
+
+def in_doubt(cast: Cast) -> dict[str, object]:
+    return {"number": made.in_doubt(cast).number}
+
+
+def step_of(cast: Cast) -> dict[str, object]:
+    step = made.failed(cast).jobs.get().steps.last()
+    return {"number": step.job.run.number, "step_id": step.pk}
+
+
 ONLY_POST = Row(signed_in=405)
 
 WALK = {
     "overview": Row(),
     "runs": Row(),
+    "run": Row(others={"charlie": 404}, given=number_of),
+    "approval": Row(others={"charlie": 404}, given=number_of),
+    "rollback": Row(others={"charlie": 404}, given=number_of),
+    "run-start": Row(signed_in=302, others={"charlie": 404}, given=number_of),
+    "run-cancel": Row(others={"charlie": 404}, given=number_of),
+    "run-resolve": Row(others={"charlie": 404}, given=in_doubt),
+    "step": Row(others={"charlie": 404}, given=step_of),
+    "step-raw": Row(others={"charlie": 404}, given=step_of),
+    "new-run": Row(),
+    "read-again": ONLY_POST,
+    "application": Row(others={"charlie": 404}, given=rewards),
+    "migration": Row(others={"charlie": 404}, given=migration_of),
     "approvals": Row(),
     "databases": Row(),
     "audit": Row(),
+    "audit-csv": Row(),
+    "audit-json": Row(),
     "account": Row(),
     "preferences": ONLY_POST,
     "sign-in": Row(signed_in=302, nobody=200),

@@ -1,0 +1,117 @@
+"""The pipeline of a job as a rail: every stage in order, also those that no executor has begun."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deployments.models import Job, Step
+from deployments.models.run import RunKind
+from deployments.states import JobState, StepState
+
+MIGRATE = "migrate"
+STAGES: dict[str, tuple[str, ...]] = {
+    RunKind.DEPLOY: (
+        "preflight",
+        "backup",
+        "checks before",
+        MIGRATE,
+        "checks after",
+        "smoke",
+        "health check",
+        "watch",
+    ),
+    RunKind.ROLLBACK: ("preflight", "keep", "checks before", MIGRATE, "checks after", "health check"),
+}
+"""What the pipelines will walk, by kind: the names of their steps. A test compares it with the pipelines."""
+
+NOT_REACHED = "not-reached"
+LOST_EXECUTOR = "lost-executor"
+ENDED_EARLY = frozenset({JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a rail. `shown` is the state of its last attempt, or what follows from there being none."""
+
+    position: int
+    name: str
+    shown: str
+    note: str  # a few words; "" if the duration says it all
+    attempts: tuple[Step, ...]
+
+    @property
+    def step(self) -> Step | None:
+        """The last attempt, None if there is none."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long the last attempt took; None while it runs, and if it never began."""
+        step = self.step
+        return step.finished_at - step.started_at if step and step.started_at and step.finished_at else None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is where the job is, or where it ended badly."""
+        return self.shown in {StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED, LOST_EXECUTOR}
+
+
+def is_lost(job: Job, now: datetime) -> bool:
+    """Return whether the executor of a running job has let its lease run out."""
+    return job.state == JobState.RUNNING and job.lease_until is not None and job.lease_until < now
+
+
+def rail_of(job: Job, steps: Sequence[Step], *, kind: str, lost: bool = False) -> tuple[Stage, ...]:
+    """Return the stages of a job, given its steps in any order."""
+    names = dict(enumerate(STAGES.get(kind, ()), start=1)) | {one.position: one.name for one in steps}
+    attempts = {place: [one for one in steps if one.position == place] for place in names}
+    return tuple(
+        _stage(job, place, names[place], sorted(attempts[place], key=lambda one: one.attempt), lost=lost)
+        for place in sorted(names)
+    )
+
+
+def _stage(job: Job, place: int, name: str, attempts: list[Step], *, lost: bool) -> Stage:
+    if not attempts:
+        shown = NOT_REACHED if job.state in ENDED_EARLY else str(StepState.PENDING)
+        return Stage(place, name, shown, "not reached" if shown == NOT_REACHED else "not started", ())
+    last = attempts[-1]
+    shown = LOST_EXECUTOR if lost and last.state == StepState.RUNNING else str(last.state)
+    told = [_note(last)]
+    if last.attempt > 1:
+        told.append(f"attempt {last.attempt}")
+    return Stage(place, name, shown, " · ".join(filter(None, told)), tuple(attempts))
+
+
+def _note(step: Step) -> str:
+    match step.state:
+        case StepState.RUNNING:
+            return how_far(step) or "running"
+        case StepState.SKIPPED:
+            return first_sentence(step.summary) or "skipped"
+        case StepState.FAILED | StepState.INTERRUPTED:
+            return step.error_code.replace("-", " ") or StepState(step.state).label.lower()
+        case StepState.PENDING:
+            return "not started"
+    return ""
+
+
+def how_far(step: Step) -> str:
+    """Return the progress of a running step in a few words, "" if it has told none."""
+    told = step.progress
+    if "number" in told:
+        return f"migration {told['number']} of {told['of']}"
+    if "check" in told:
+        return f"check {told['check']} of {told['of']}"
+    if "tables" in told:
+        return f"{told['tables_done']} of {told['tables']} tables"
+    if "probe" in told:
+        return f"probe {told['probe']} of {told['of']}"
+    if "seconds_left" in told:
+        return f"{told['seconds_left']}\u00a0s left"
+    return ""
+
+
+def first_sentence(text: str) -> str:
+    """Return a text up to the end of its first sentence, without the stop."""
+    return text.partition(". ")[0].rstrip(".")

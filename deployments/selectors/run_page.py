@@ -1,0 +1,242 @@
+"""Everything the page of one run shows, read in a bounded number of queries."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+
+from checks.policy import NOT_ASKED, Unmet
+from deployments.authority import Action, eligible, may, roles
+from deployments.models import Job, MigrationRun, Step, StepLog, User
+from deployments.models.approval import Approval
+from deployments.models.approval import Verdict as Decided
+from deployments.models.run import RunKind
+from deployments.selectors.evidence import Evidence, evidence_of
+from deployments.selectors.history import latest_observation
+from deployments.selectors.rail import MIGRATE, is_lost, rail_of
+from deployments.selectors.run_actions import Door, doors
+from deployments.selectors.run_verdict import Verdict, Work, verdict_of
+from deployments.selectors.runs import blocking_job, unmet_of
+from deployments.states import RUN_ACTIVE, JobState, RunState, StepState
+
+TAIL = 12  # lines of the live step's log
+SUCCESSOR_WAIT = timedelta(seconds=60)  # a superseded run is looked at for so long: its successor comes after it
+ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """What a run is about, in a few words: a name of the machine's, then words of ours."""
+
+    name: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The open panel of a rail: the live step, or the one a job stopped at."""
+
+    work: Work
+    step: Step
+    migrations: tuple[tuple[str, str], ...]  # name, and where it stands
+    lines: tuple[StepLog, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finished attempt of a step with what it proved."""
+
+    step: Step
+    took: timedelta | None
+    evidence: Evidence
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One approval that the policy asks for: given by somebody, or waited for."""
+
+    who: str
+    given: Approval | None
+    eligible: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A run as one person sees it at one moment."""
+
+    run: MigrationRun
+    plan: dict[str, Any]
+    what: What
+    works: tuple[Work, ...]
+    verdict: Verdict
+    unmet: tuple[Unmet, ...]
+    opened: tuple[Open, ...]
+    found: tuple[Found, ...]
+    asked: tuple[Asked, ...]
+    approvals: tuple[Approval, ...]
+    not_deciding: tuple[tuple[User, str], ...]
+    doors: tuple[Door, ...]
+    not_asked: tuple[str, ...]
+    successor: MigrationRun | None
+    reverted_by: tuple[MigrationRun, ...]
+    is_final: bool
+    version: str
+
+
+def seen_run(user: User, number: int) -> MigrationRun | None:
+    """Return the run of this number if this person may know of it."""
+    run = (
+        MigrationRun.objects.select_related(
+            "environment__application", "policy", "requested_by", "cancel_requested_by", "reverts", "supersedes"
+        )
+        .prefetch_related("approvals__approver", "authors__user")
+        .filter(number=number)
+        .first()
+    )
+    return run if run is not None and may(user, Action.VIEW, run) else None
+
+
+def run_page(run: MigrationRun, user: User) -> RunPage:
+    """Return what the page of a run shows to a person."""
+    now = timezone.now()
+    plan = run.plan
+    steps = list(Step.objects.filter(job__run=run))
+    works = tuple(_work(job, steps, now) for job in jobs_of(run))
+    unmet = unmet_of(run) if run.state == RunState.AWAITING else ()
+    successor = MigrationRun.objects.filter(supersedes=run).first()
+    reverted_by = tuple(run.reverted_by.order_by("number"))
+    last_line = StepLog.objects.filter(step__job__run=run).aggregate(last=Max("id"))["last"]
+    waits_for_decision = run.state == RunState.AWAITING
+    approvals = tuple(run.approvals.all())
+    wants_people = any(one.rule.startswith("approval-") for one in unmet)
+    deciders = {one.username: roles(one, run) for one in eligible(Action.DECIDE, run)} if wants_people else {}
+    # what moves without the run: a sign of life, the run that blocks, time that passed
+    moving = (
+        run.revision,
+        last_line,
+        [(one.job.heartbeat_at, one.lost, one.blocked_by and one.blocked_by.pk) for one in works],
+        [one.text for one in unmet],
+        successor and successor.pk,
+        [(one.pk, one.state) for one in reverted_by],
+    )
+    return RunPage(
+        run=run,
+        plan=plan,
+        what=what_of(run),
+        works=works,
+        verdict=verdict_of(run, works, unmet, now, reverted_by),
+        unmet=unmet,
+        opened=tuple(_opened(works)),
+        found=tuple(_found(works)),
+        asked=tuple(_asked(plan["requirements"]["approvals"], approvals, deciders)),
+        approvals=approvals,
+        not_deciding=tuple(_not_deciding(run)) if waits_for_decision else (),
+        doors=doors(user, run, works, unmet=unmet, reverted_by=reverted_by, deciders=deciders),
+        not_asked=NOT_ASKED,
+        successor=successor,
+        reverted_by=reverted_by,
+        is_final=_is_final(run, successor, now),
+        version=hashlib.sha256(repr(moving).encode()).hexdigest()[:16],
+    )
+
+
+def what_of(run: MigrationRun) -> What:
+    """Return what a run is about. The figures that migrations are ordered by are left out."""
+    if run.kind == RunKind.ROLLBACK:
+        return What(text=f"roll back {run.reverts}")
+    first, *others = [entry["name"] for entry in run.plan["migrations"]]
+    more = f"and {len(others)} more" if others else ""
+    return What(name=first.lstrip("0123456789.").lstrip("_") or first, text=more)
+
+
+def jobs_of(run: MigrationRun) -> list[Job]:
+    """Return the jobs of a run in order, each knowing this very run."""
+    jobs = list(run.jobs.select_related("database__environment__application").order_by("position"))
+    for job in jobs:
+        job.run = run
+    return jobs
+
+
+def _work(job: Job, steps: Sequence[Step], now: datetime) -> Work:
+    own = [one for one in steps if one.job_id == job.pk]
+    for step in own:
+        step.job = job
+    lost = is_lost(job, now)
+    seen = latest_observation(job.database)
+    return Work(
+        job=job,
+        rail=rail_of(job, own, kind=job.run.kind, lost=lost),
+        lost=lost,
+        blocked_by=blocking_job(job) if job.state == JobState.QUEUED else None,
+        version=f"{seen.server_version // 10000}.{seen.server_version % 10000}" if seen else "",
+    )
+
+
+def _opened(works: Iterable[Work]) -> Iterable[Open]:
+    for work in works:
+        stage = work.current
+        if stage is None or stage.step is None:
+            continue
+        lines = list(StepLog.objects.filter(step=stage.step).order_by("-number")[:TAIL])[::-1]
+        migrations = tuple(_migrations(work, stage.step)) if stage.name == MIGRATE else ()
+        yield Open(work=work, step=stage.step, migrations=migrations, lines=tuple(lines))
+
+
+def _migrations(work: Work, step: Step) -> Iterable[tuple[str, str]]:
+    """Yield the migrations of a plan with where each stands: committed, under way, stopped, to come."""
+    under_way = step.progress.get("number", 0)
+    over = {StepState.FAILED: "failed", StepState.INTERRUPTED: "interrupted", StepState.RUNNING: "running"}
+    for number, entry in enumerate(work.job.run.plan["migrations"], start=1):
+        if number <= work.job.applied:
+            yield entry["name"], "succeeded"
+        elif number == under_way:
+            yield entry["name"], over.get(StepState(step.state), "pending")
+        else:
+            yield entry["name"], "pending" if step.state == StepState.RUNNING else "not-reached"
+
+
+def _found(works: Iterable[Work]) -> Iterable[Found]:
+    for work in works:
+        for stage in work.rail:
+            for step in stage.attempts:
+                evidence = evidence_of(step)
+                is_shown_above = stage.is_current and step is stage.step and not evidence
+                if step.finished_at is not None and not is_shown_above:
+                    took = step.finished_at - step.started_at if step.started_at else None
+                    yield Found(step, took, evidence, is_open=step.state == StepState.FAILED)
+
+
+def _asked(
+    wanted: Iterable[str], approvals: Sequence[Approval], deciders: Mapping[str, Sequence[str]]
+) -> Iterable[Asked]:
+    """Yield what is asked for, each approval counting once."""
+    left = [one for one in approvals if one.verdict == Decided.APPROVED]
+    for role, count in Counter(wanted).items():
+        names = tuple(name for name, worn in deciders.items() if role in worn)
+        for _ in range(count):
+            given = next((one for one in left if one.role == role), None)
+            if given is not None:
+                left.remove(given)
+            yield Asked(f"One {ROLE_NAMES.get(role, role)}", given, names)
+
+
+def _not_deciding(run: MigrationRun) -> Iterable[tuple[User, str]]:
+    yield run.requested_by, "requested it"
+    for author in run.authors.all():
+        if author.user_id != run.requested_by_id:
+            yield author.user, "wrote part of it"
+
+
+def _is_final(run: MigrationRun, successor: MigrationRun | None, now: datetime) -> bool:
+    """Whether this page will not change any more by itself."""
+    if run.state in RUN_ACTIVE:
+        return False
+    if run.state != RunState.SUPERSEDED or successor is not None or run.finished_at is None:
+        return True
+    return now - run.finished_at > SUCCESSOR_WAIT

@@ -1,0 +1,266 @@
+"""The verdict of a run: the one sentence that matters now, one plain one, and a few facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from checks.policy import Unmet
+from deployments.models import Job, MigrationRun, Script
+from deployments.models.approval import Verdict as Decided
+from deployments.models.run import RunKind
+from deployments.selectors.rail import MIGRATE, Stage, how_far
+from deployments.states import JobState, RunState
+
+DOES = {
+    "preflight": "It looks at the database, the store and the application.",
+    "backup": "It dumps the database and reads the dump to its end.",
+    "keep": "It keeps what the rollback scripts destroy, up to a limit.",
+    "checks before": "It notes what must hold afterwards.",
+    MIGRATE: "Each migration is committed together with its history row.",
+    "checks after": "It asks whether everything still holds.",
+    "smoke": "It asks what the application needs.",
+    "health check": "It asks the application whether it is well.",
+    "watch": "It stays with the application for a while.",
+}
+ASKS = "Waits for approval by "  # so begins what `unmet` says of an approval
+WHY = {
+    "over-budget": "The guard stopped it, because the application waited too long for it.",
+    "statement-failed": "The database refused a statement.",
+    "lock-not-obtained": "A lock was not to be had in time.",
+    "guard-lost": "The guard lost its session, and without a guard nothing runs.",
+    "layout-lock-held": "The team's own migration tool was running.",
+    "integrity-failed": "Checks failed.",
+    "smoke-failed": "Smoke checks failed.",
+    "unhealthy": "The application is unhealthy.",
+    "disk-too-small": "The store has too little room for the backup.",
+    "step-overdue": "A step took longer than it may.",
+    "target-unreachable": "The database could not be reached.",
+    "in-doubt": "It was given up, and what the database did is not known for sure.",
+}
+"""Why a job stopped, by the code of its error. The error's own text follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of a verdict: a text, or an instant."""
+
+    label: str
+    text: str = ""
+    at: datetime | None = None
+    is_ago: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`shown` is the sign's name: a state as stored, or a derived one."""
+
+    shown: str
+    say: str
+    plain: str
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job with what is to be said about it."""
+
+    job: Job
+    rail: tuple[Stage, ...]
+    lost: bool
+    blocked_by: Job | None
+    version: str = ""  # of the server, "" if it was never read
+
+    @property
+    def current(self) -> Stage | None:
+        """Where the job is, or where it ended badly."""
+        return next((one for one in self.rail if one.is_current), None)
+
+    @property
+    def has_begun_to_migrate(self) -> bool:
+        """Whether anything of the plan may have reached the target."""
+        return any(one.name == MIGRATE and one.attempts for one in self.rail)
+
+
+def verdict_of(
+    run: MigrationRun,
+    works: Sequence[Work],
+    unmet: Sequence[Unmet],
+    now: datetime,
+    reverted_by: Sequence[MigrationRun] = (),
+) -> Verdict:
+    """Return the verdict of a run as it stands."""
+    back = next((one for one in reverted_by if one.state == RunState.SUCCEEDED), None)
+    if back is not None:
+        facts = (Fact("Had applied", in_force(run, works)), *_times(run, works))
+        return Verdict("rolled-back", f"Rolled back by run {back}.", "Nothing of this run is in force any more.", facts)
+    if run.state == RunState.AWAITING:
+        return _awaiting(run, unmet)
+    if run.state == RunState.RUNNING:
+        return _running(run, works, now)
+    told = {RunState.QUEUED: _queued, RunState.NEEDS_ATTENTION: _in_doubt, RunState.SUCCEEDED: _succeeded}
+    return told.get(RunState(run.state), _ended)(run, works)
+
+
+def _awaiting(run: MigrationRun, unmet: Sequence[Unmet]) -> Verdict:
+    asked = (Fact("Asked", at=run.created_at), Fact("In force", "nothing of this plan"))
+    if unmet:
+        return Verdict(run.state, _waits(unmet), "Nothing was started and nothing changed.", asked)
+    return Verdict("ready", "Ready to start: nothing is unmet.", "It waits for a person to start it.", asked)
+
+
+def _waits(unmet: Sequence[Unmet]) -> str:
+    """Return what is unmet as few sentences: the approvals in one."""
+    people = [one.text.removeprefix(ASKS).rstrip(".") for one in unmet if one.text.startswith(ASKS)]
+    told = [one.text for one in unmet if not one.text.startswith(ASKS)]
+    return " ".join([*told, *([f"{ASKS}{' and '.join(people)}."] if people else [])])
+
+
+def _queued(run: MigrationRun, works: Sequence[Work]) -> Verdict:
+    facts = (Fact("In force", in_force(run, works)), Fact("Asked", at=run.created_at))
+    blocked = next((one for one in works if one.blocked_by is not None), None)
+    if blocked is None or blocked.blocked_by is None:
+        return Verdict(
+            run.state, "Queued: the next free executor takes it.", f"{effect(run, works)} It can be cancelled.", facts
+        )
+    other = blocked.blocked_by
+    doubt = " That run needs a person first." if other.state == JobState.NEEDS_ATTENTION else ""
+    return Verdict(
+        run.state,
+        f"Waits for run {other.run}, which holds {blocked.job.database.name}.",
+        f"{effect(run, works)} It goes on by itself when that run is over.{doubt}",
+        facts,
+    )
+
+
+def _running(run: MigrationRun, works: Sequence[Work], now: datetime) -> Verdict:
+    work = next((one for one in works if one.job.state == JobState.RUNNING), works[0])
+    beat = work.job.heartbeat_at
+    facts = [Fact("In force", in_force(run, works))]
+    if work.job.started_at:
+        facts.append(Fact("Started", at=work.job.started_at))
+    if beat:
+        facts.append(Fact("Last sign of life", at=beat, is_ago=True))
+    if work.lost and beat:
+        silent = int((now - beat).total_seconds())
+        return Verdict(
+            "lost-executor",
+            f"No sign of life for {silent}\u00a0s. Nothing new was started.",
+            "The next executor first looks at what the database did, and goes on from there by itself.",
+            tuple(facts),
+        )
+    if run.cancel_requested_at and run.cancel_requested_by:
+        return Verdict(
+            "cancelling",
+            f"Cancel requested by {run.cancel_requested_by}. The executor stops as soon as it safely can.",
+            "What is committed stays. A transaction under way is rolled back.",
+            (*facts, Fact("Requested", at=run.cancel_requested_at)),
+        )
+    stage = work.current
+    if stage is None or stage.step is None:
+        return Verdict(run.state, "An executor takes over.", f"{effect(run, works)} It can be cancelled.", tuple(facts))
+    where = f" on {work.job.database.name}" if len(works) > 1 else ""
+    far = how_far(stage.step)
+    say = f"{stage.name.capitalize()}{where}: {far}." if far else f"{stage.name.capitalize()}{where} is running."
+    facts.insert(1, Fact("Step", f"{stage.position} of {len(work.rail)}, {stage.name}"))
+    return Verdict(run.state, say, f"{DOES.get(stage.name, '')} {_if_cancelled(work, stage)}".strip(), tuple(facts))
+
+
+def _if_cancelled(work: Work, stage: Stage) -> str:
+    """Return what cancelling would do now."""
+    place = next((one.position for one in work.rail if one.name == MIGRATE), 0)
+    if stage.position < place:
+        return "Nothing has changed yet, and cancelling leaves it so."
+    if stage.position == place:
+        return "Cancelling rolls back the transaction under way; what is committed stays."
+    return "The migrations are committed: cancelling only ends the looking."
+
+
+def _in_doubt(run: MigrationRun, works: Sequence[Work]) -> Verdict:
+    work = next((one for one in works if one.job.state == JobState.NEEDS_ATTENTION), works[0])
+    planned = len(run.plan["migrations"])
+    return Verdict(
+        run.state,
+        "We do not know what the database did.",
+        work.job.error,
+        (
+            Fact("Known in force", f"at least {work.job.applied} of {planned} on {work.job.database.name}"),
+            Fact("To decide", "run again, or give up"),
+            Fact("Since", at=work.current.step.finished_at if work.current and work.current.step else None),
+        ),
+    )
+
+
+def _succeeded(run: MigrationRun, works: Sequence[Work]) -> Verdict:
+    stages = [one for work in works for one in work.rail if one.name in {"health check", "watch"}]
+    measured = any(one.shown == RunState.SUCCEEDED for one in stages)
+    health = "The application answered healthy." if measured else "Health was not measured."
+    facts = (Fact("In force", in_force(run, works)), *_times(run, works))
+    back = run.kind == RunKind.ROLLBACK
+    say = f"Rolled back: {effect(run, works)[:1].lower()}{effect(run, works)[1:]}" if back else effect(run, works)
+    return Verdict(run.state, f"{say} {health}", "Nothing is to be done.", facts)
+
+
+def _ended(run: MigrationRun, works: Sequence[Work]) -> Verdict:
+    facts = (Fact("In force", in_force(run, works)), *_times(run, works))
+    job = next((one.job for one in works if one.job.error_code), None)
+    done = effect(run, works)
+    if run.state == RunState.REJECTED:
+        no = next((one for one in run.approvals.all() if one.verdict == Decided.REJECTED), None)
+        who = f"Rejected by {no.approver}" if no else "Rejected"
+        comment = f"“{no.comment}”" if no and no.comment else "No comment was given."
+        return Verdict(run.state, f"{done} {who}.", comment, facts)
+    if run.state == RunState.SUPERSEDED:
+        told = job.error if job else "Another run took its place before it started."
+        return Verdict(run.state, f"{done} The plan no longer fits the database.", told, facts)
+    if run.state == RunState.CANCELLED:
+        by = f" by {run.cancel_requested_by}" if run.cancel_requested_by else ""
+        told = job.error if job else "It was cancelled before it began."
+        return Verdict(run.state, f"{done} Cancelled{by}.", told, facts)
+    work = next((one for one in works if one.job.error_code), works[0])
+    stage = work.current
+    why = WHY.get(work.job.error_code) or f"The step {stage.name if stage else ''} failed."
+    if stage is not None:
+        facts = (facts[0], Fact("Failed step", f"{stage.position} of {len(work.rail)}, {stage.name}"), *facts[1:])
+    return Verdict(run.state, f"{done} {why}", work.job.error, facts)
+
+
+def _times(run: MigrationRun, works: Sequence[Work]) -> tuple[Fact, ...]:
+    started = min((one.job.started_at for one in works if one.job.started_at), default=None)
+    facts = [Fact("Started", at=started) if started else Fact("Started", "never")]
+    if run.finished_at:
+        facts.append(Fact("Ended", at=run.finished_at))
+    return tuple(facts)
+
+
+def in_force(run: MigrationRun, works: Sequence[Work]) -> str:
+    """Return how much of the plan is in force, in numbers."""
+    planned = len(run.plan["migrations"])
+    verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
+    if not works:
+        return f"0 of {planned} {verb}"
+    if len(works) == 1:
+        return f"{works[0].job.applied} of {planned} {verb}"
+    return ", ".join(f"{one.job.database.name} {one.job.applied} of {planned}" for one in works)
+
+
+def effect(run: MigrationRun, works: Sequence[Work]) -> str:
+    """Return what the run has done to its databases, as a sentence: the first thing to know."""
+    planned = len(run.plan["migrations"])
+    verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
+    most = max((one.job.applied for one in works), default=0)
+    if most == 0:
+        return "Nothing was applied." if any(_may_have_left(run, one) for one in works) else "Nothing changed."
+    if len(works) > 1 and any(one.job.applied != most for one in works):
+        told = "; ".join(f"{one.job.database.name} {one.job.applied} of {planned}" for one in works)
+        return f"Of {planned} migrations {verb}: {told}."
+    whole = f"All {planned}" if planned > 1 else "The migration"
+    return f"{whole} {verb}." if most == planned else f"{most} of {planned} {verb}."
+
+
+def _may_have_left(run: MigrationRun, work: Work) -> bool:
+    """Whether a script outside of a transaction was begun: it may leave an index that is not finished."""
+    if not work.has_begun_to_migrate:
+        return False
+    part = "rollback" if run.kind == RunKind.ROLLBACK else "forward"
+    scripts = Script.objects.filter(pk__in=[entry[part] for entry in run.plan["migrations"]])
+    return any(b"concurrently" in bytes(one.body).lower() for one in scripts)

@@ -1,0 +1,183 @@
+"""What a run would do if it was asked for now: a plan as a value. Nothing is written here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from checks.policy import Requirements, requirements
+from deployments.digest import canonical, digest_of
+from deployments.models import (
+    Database,
+    Environment,
+    HealthCheck,
+    Migration,
+    MigrationRun,
+    Observation,
+    Policy,
+    Release,
+    Script,
+)
+from deployments.models.run import RunKind
+from deployments.planning import (
+    DatabasesDiffer,
+    Judged,
+    NoDatabases,
+    NothingToDo,
+    NotObserved,
+    RollbackMissing,
+    judge_scripts,
+    pending,
+    plan_content,
+    require_readable_checks,
+)
+from deployments.selectors.history import latest_observation
+from deployments.services.plan_refusals import NoRelease, NothingToRevert, NotOnTop
+from deployments.states import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that nobody has asked for yet: what a run would do if it was frozen now."""
+
+    kind: str
+    plan_text: str
+    digest: str
+    policy: Policy
+    judged: Judged
+    needs: Requirements
+    migrations: tuple[Migration, ...]  # in the order in which they would run
+    observations: Mapping[Database, Observation]
+
+
+def draft_deploy(environment: Environment) -> Draft:
+    """Return everything pending in an environment as it would be frozen now.
+
+    Raises NoRelease, NothingToDo, NotObserved, NoDatabases, DatabasesDiffer, RollbackMissing, PlanBlocked,
+    ChecksUnreadable, EditedAfterApplied, HistoryUnknown, OutOfOrder.
+    """
+    release = Release.objects.filter(application=environment.application).order_by("-id").first()
+    if release is None:
+        raise NoRelease(application=environment.application.slug)
+    listed = [entry.migration for entry in release.entries.select_related("migration")]
+    observations = _observations(environment)
+    wanted = [pending(listed, seen) for seen in observations.values()]
+    databases = list(observations)
+    for database, other in zip(databases[1:], wanted[1:], strict=True):
+        if other != wanted[0]:
+            raise DatabasesDiffer(one=str(databases[0]), other=str(database))
+    if not wanted[0]:
+        raise NothingToDo(environment=str(environment), count=len(listed))
+    require_readable_checks(wanted[0], release.smoke)
+    return _draft(
+        environment,
+        kind="deploy",
+        migrations=wanted[0],
+        observations=observations,
+        verify={one.name: one.verify_id for one in wanted[0]},
+        smoke=release.smoke_id,
+    )
+
+
+def draft_rollback(run: MigrationRun) -> Draft:
+    """Return the way back from what a run applied, as it would be frozen now. Nothing is written.
+
+    Raises NothingToRevert, NotOnTop, NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked.
+    """
+    observations, back = _applied_by(run)
+    if not back:
+        raise NothingToRevert(number=run.number)
+    for seen in observations.values():
+        applied = [entry["name"] for entry in seen.history]
+        if later := [name for name in applied[applied.index(back[-1]) :] if name not in back]:
+            raise NotOnTop(names=later, number=run.number)
+    forward = {entry["name"]: entry for entry in run.plan["migrations"]}
+    migrations = [
+        Migration.objects.filter(
+            application=run.environment.application, name=name, forward=forward[name]["forward"]
+        ).latest("id")
+        for name in back
+    ]
+    return _draft(
+        run.environment,
+        kind="rollback",
+        migrations=migrations,
+        observations=observations,
+        # Those of the run: they could be read then, and a file that was changed since holds no way back up.
+        verify={name: forward[name]["verify"] for name in back},
+    )
+
+
+def _applied_by(run: MigrationRun) -> tuple[dict[Database, Observation], list[str]]:
+    """Return where a deploy run left something that is still applied, and what, latest first.
+
+    A database that the run did not reach, or that was rolled back since, is left out: what it has is somebody else's.
+    Raises DatabasesDiffer if the others do not have the same left of it.
+    """
+    places: dict[Database, Observation] = {}
+    back: list[str] = []
+    if run.kind != RunKind.DEPLOY or run.reverted_by.filter(state=RunState.SUCCEEDED).exists():
+        return places, back
+    planned = [entry["name"] for entry in run.plan["migrations"]]
+    for database, seen in _observations(run.environment).items():
+        job = run.jobs.filter(database=database).first()
+        applied = {entry["name"] for entry in seen.history}
+        ours = [name for name in planned[: job.applied if job else 0] if name in applied][::-1]
+        if not ours:
+            continue
+        if places and ours != back:
+            raise DatabasesDiffer(one=str(next(iter(places))), other=str(database))
+        places[database], back = seen, ours
+    return places, back
+
+
+def _draft(
+    environment: Environment,
+    *,
+    kind: str,
+    migrations: Sequence[Migration],
+    observations: Mapping[Database, Observation],
+    verify: Mapping[str, str | None],
+    smoke: str | None = None,
+) -> Draft:
+    policy = environment.policies.latest("version")
+    part = "forward" if kind == "deploy" else "rollback"
+    without = [one.name for one in migrations if one.rollback_id is None]
+    scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
+    judged = judge_scripts(scripts, _asked(verify, smoke))
+    needs = requirements(policy.rules, protected=environment.is_protected, risk=judged.risk)
+    if kind == "rollback":  # it neither waits for earlier environments nor dumps or watches: only what is done is asked
+        needs = replace(needs, staging_first=False, backup=False, watch_seconds=0)
+    health = HealthCheck.objects.filter(environment=environment).first()
+    if without and (needs.rollback or kind == "rollback"):
+        raise RollbackMissing(names=without)
+    plan = canonical(
+        plan_content(
+            environment,
+            kind=kind,
+            migrations=migrations,
+            observations=observations,
+            judged=judged,
+            needs=needs,
+            verify=verify,
+            smoke=smoke,
+            health=asdict(health.expectation()) if health else None,
+        )
+    )
+    return Draft(kind, plan, digest_of(plan), policy, judged, needs, tuple(migrations), observations)
+
+
+def _asked(verify: Mapping[str, str | None], smoke: str | None) -> list[tuple[str, str]]:
+    """Return the scripts that are only to read, with what they are called."""
+    scripts = {f"{name}, verify": address for name, address in verify.items()} | {"smoke.sql": smoke}
+    return [(name, Script.objects.get(pk=address).text()) for name, address in scripts.items() if address]
+
+
+def _observations(environment: Environment) -> dict[Database, Observation]:
+    found: dict[Database, Observation] = {}
+    for database in environment.databases.order_by("position"):
+        observation = latest_observation(database)
+        if observation is None:
+            raise NotObserved(database=str(database))
+        found[database] = observation
+    if not found:
+        raise NoDatabases(environment=str(environment))
+    return found

@@ -1,0 +1,102 @@
+"""A script cut into its statements, with the findings under them. The passages put together are the script again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from checks.errors import Unparsable
+from checks.statements import Statement, parse
+from deployments.views.signs import FINDINGS
+from deployments.views.sql import Mark
+
+MOST_KINDS = 3  # that a title names
+KEPT = 256  # scripts whose places are remembered; a script never changes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one statement lies: its text from `start` to `end`, with what stands before it."""
+
+    start: int
+    end: int
+    first_line: int  # of the passage, from 1
+    line: int  # of the statement itself
+    column: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One statement with its findings, or several in a row that have none."""
+
+    title: str
+    text: str
+    findings: tuple[Mapping[str, Any], ...]
+    marks: tuple[Mark, ...]
+
+
+def passages(text: str, findings: Sequence[Mapping[str, Any]]) -> list[Passage]:
+    """Return a script in passages. `findings` are those of a stored judgement; their lines count from 1."""
+    places = places_of(text)
+    owned: list[list[Mapping[str, Any]]] = [[] for _ in places]
+    for one in findings:
+        begun = [
+            index for index, place in enumerate(places) if (place.line, place.column) <= (one["line"], one["column"])
+        ]
+        owned[begun[-1] if begun else 0].append(one)
+    built: list[Passage] = []
+    first = 0
+    for index, place in enumerate(places):
+        if index + 1 < len(places) and not owned[index] and not owned[index + 1]:
+            continue  # calm statements in a row stand together
+        group = places[first : index + 1]
+        built.append(
+            Passage(
+                title=_title(first + 1, group),
+                text=text[group[0].start : place.end],
+                findings=tuple(owned[index]),
+                marks=tuple(_mark(one, group[0], place, text) for one in owned[index]),
+            )
+        )
+        first = index + 1
+    return built
+
+
+@lru_cache(maxsize=KEPT)
+def places_of(text: str) -> tuple[Place, ...]:
+    """Return where the statements of a script lie; what cannot be read is one of them."""
+    try:
+        statements = parse(text).statements
+    except Unparsable:
+        statements = ()
+    if not statements:
+        return (Place(0, len(text), 1, 1, 1, "Script"),)
+    ends = [*(_after(text, one) for one in statements[:-1]), len(text)]
+    starts = [0, *ends[:-1]]
+    return tuple(
+        Place(start, end, text.count("\n", 0, start) + 1, one.line, one.column, one.kind)
+        for start, end, one in zip(starts, ends, statements, strict=True)
+    )
+
+
+def _after(text: str, statement: Statement) -> int:
+    """Return where the line of a statement's semicolon ends, or right after it if more follows on that line."""
+    end = text.index(";", statement.offset + len(statement.sql)) + 1
+    newline = text.find("\n", end)
+    rest = text[end : newline if newline >= 0 else len(text)]
+    return end if rest.strip() and not rest.lstrip().startswith("--") else end + len(rest) + (newline >= 0)
+
+
+def _title(number: int, group: Sequence[Place]) -> str:
+    kinds = list(dict.fromkeys(place.kind for place in group))
+    shown = ", ".join(kinds[:MOST_KINDS]) + (" and others" if len(kinds) > MOST_KINDS else "")
+    return f"{number}. {shown}" if len(group) == 1 else f"{number} to {number + len(group) - 1}. {shown}"
+
+
+def _mark(finding: Mapping[str, Any], first: Place, place: Place, text: str) -> Mark:
+    """Return the lines that a finding is about: its own, or all of a statement that it is about as a whole."""
+    line = int(finding["line"])
+    last = text.count("\n", 0, max(place.start, len(text[: place.end].rstrip()))) + 1 if line == place.line else line
+    begin = first.first_line
+    return Mark(line - begin + 1, last - begin + 1, FINDINGS[finding["severity"]].kind)

@@ -1,0 +1,129 @@
+"""The two deeds of a run that have a page of their own: cancelling it, and deciding how one in doubt goes on."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from deployments.actors import Actor
+from deployments.errors import DeploymentError
+from deployments.models import MigrationRun
+from deployments.selectors.run_actions import CANCEL, RESOLVE, target_of
+from deployments.selectors.run_page import RunPage, run_page
+from deployments.selectors.run_verdict import in_force
+from deployments.services.decide import request_cancel
+from deployments.services.resolve import give_up, run_again
+from deployments.services.transition import Stale
+from deployments.states import RunState
+from deployments.views.base import PageRequest, actor_of, page
+from deployments.views.errors import sent, status_of
+from deployments.views.forms import ConfirmForm
+from deployments.views.run import found
+
+AGAIN, GIVE_UP = "again", "give-up"
+REASON = forms.Textarea(attrs={"rows": 2})
+
+
+class CancelForm(ConfirmForm):
+    """A cancel is bound to the state it was read in: a run that began meanwhile is another thing to cancel."""
+
+    seen_state = forms.CharField(widget=forms.HiddenInput, max_length=20)
+
+
+class ResolveForm(ConfirmForm):
+    """What a person decides about a run in doubt, and why."""
+
+    choice = forms.ChoiceField(
+        label="How it goes on",
+        choices=[("", "Choose"), (AGAIN, "Run again: look at the database, then go on"), (GIVE_UP, "Give up")],
+    )
+    reason = forms.CharField(label="Reason", widget=REASON, help_text="For the record. One sentence is enough.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: PageRequest, number: int) -> HttpResponse:
+    """Say what cancelling does, and do it. Raises Http404."""
+    this = found(request, number)
+    if request.method != "POST":
+        return _show_cancel(request, this)
+    form = CancelForm(request.POST)
+    try:
+        if not form.is_valid() or form.cleaned_data["seen_state"] != this.state:
+            raise Stale(subject=f"Run {this}", expected=_word(request.POST.get("seen_state", "")))
+        request_cancel(this, actor=actor_of(request))
+    except DeploymentError as refusal:
+        return _show_cancel(request, found(request, number), refusal=refusal)
+    return redirect("run", number)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def resolve(request: PageRequest, number: int) -> HttpResponse:
+    """Explain both ways on of a run in doubt, and take one. Raises Http404."""
+    this = found(request, number)
+    if request.method != "POST":
+        return _show_resolve(request, this, ResolveForm(initial=_bound_to(this)))
+    form = ResolveForm(request.POST)
+    if not form.is_valid():
+        return _show_resolve(request, this, form, status=422)
+    try:
+        _resolve(this, form, actor_of(request))
+    except DeploymentError as refusal:
+        now = found(request, number)
+        fresh = ResolveForm(initial=_bound_to(now) | {name: form.cleaned_data[name] for name in ("choice", "reason")})
+        moved = now.revision != form.cleaned_data["revision"]
+        return _show_resolve(request, now, fresh, refusal=refusal, status=409 if moved else status_of(refusal))
+    return redirect("run", number)
+
+
+def _resolve(this: MigrationRun, form: ResolveForm, actor: Actor) -> None:
+    if form.cleaned_data["revision"] != this.revision:  # decided by another person, or in doubt for another reason
+        raise Stale(subject=f"Run {this}", expected="as you read it")
+    act = run_again if form.cleaned_data["choice"] == AGAIN else give_up
+    act(this, reason=form.cleaned_data["reason"], actor=actor)
+
+
+def _show_cancel(request: PageRequest, this: MigrationRun, *, refusal: DeploymentError | None = None) -> HttpResponse:
+    seen = run_page(this, request.user)
+    form = CancelForm(initial=_bound_to(this) | {"seen_state": this.state})
+    context = {**_context(seen, CANCEL, refusal), "form": form}
+    return page(request, "runs/cancel", context, status=status_of(refusal) if refusal else 200)
+
+
+def _show_resolve(
+    request: PageRequest,
+    this: MigrationRun,
+    form: ResolveForm,
+    *,
+    refusal: DeploymentError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    seen = run_page(this, request.user)
+    context = {**_context(seen, RESOLVE, refusal), "form": form, "sent": list(sent(request))}
+    return page(request, "runs/resolve", context, status=status)
+
+
+def _context(seen: RunPage, key: str, refusal: DeploymentError | None) -> dict[str, Any]:
+    door = next((one for one in seen.doors if one.key == key), None)
+    word = _word(seen.run.state)
+    closed = door.blocked if door else f"Run {seen.run} is {word}: there is nothing of it to {key}."
+    return {
+        "seen": seen,
+        "run": seen.run,
+        "target": target_of(seen.run),
+        "has_begun": any(work.has_begun_to_migrate for work in seen.works),
+        "closed": closed,
+        "who": door.who if door else (),
+        "refusal": refusal,
+        "state_word": word,
+        "in_force": in_force(seen.run, seen.works),
+    }
+
+
+def _bound_to(this: MigrationRun) -> dict[str, object]:
+    return {"digest": this.digest, "revision": this.revision}
+
+
+def _word(state: str) -> str:
+    return RunState(state).label.lower() if state in RunState.values else "as you read it"
