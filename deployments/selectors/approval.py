@@ -71,6 +71,7 @@ class Case:
     run: MigrationRun
     plan: Mapping[str, Any]
     migrations: tuple[Planned, ...]
+    smoke: Script | None  # read after everything else
     unmet: tuple[Unmet, ...]
     asked: tuple[Asked, ...]
     not_asked: tuple[str, ...]
@@ -113,6 +114,7 @@ def case_of(run: MigrationRun) -> Case:
         run=run,
         plan=plan,
         migrations=migrations,
+        smoke=Script.objects.filter(pk=plan["smoke"]).first() if plan["smoke"] else None,
         unmet=waits,
         asked=tuple(_asked(run, needs, waits, approvals, sum(one.other is not None for one in migrations))),
         not_asked=tuple(_not_asked(run, needs)),

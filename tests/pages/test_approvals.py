@@ -6,10 +6,13 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from deployments.actors import person
+from checks.layouts import MigrationFiles
+from deployments.actors import COMMAND_LINE, person
 from deployments.models import Approval, Grant, MigrationRun
 from deployments.models.approval import Verdict
 from deployments.services.decide import decide, request_cancel
+from deployments.services.sync import sync
+from deployments.sources.found import Found
 from tests.pages import made, story
 from tests.pages.deployed import ADDED, COMMENTED, asked, deployed
 from tests.pages.forms import fields_in, form_on, has_form
@@ -37,25 +40,6 @@ def press(client, run, *, verdict="approved", **typed):
 
 def state_of(run):
     return MigrationRun.objects.get(pk=run.pk).state
-
-
-def test_nothing_waits_for_somebody_and_the_list_says_so(cast, browse):
-    html = browse(cast.lee).get("/approvals/").content.decode()
-
-    assert "Nothing waits for you." in html
-    assert "Nobody has decided anything yet." in html
-    assert faults(html) == []
-
-
-def test_what_waits_for_me_stands_before_what_waits_for_others(run, cast, browse):
-    mine, others = (browse(who).get("/approvals/").content.decode() for who in (cast.lee, cast.dana))
-
-    assert "Waits for you" in mine
-    assert "2 migrations forward on rewards/production, high-risk." in mine
-    assert "Waits for you" not in others
-    assert "Waits for others" in others
-    assert "You may not approve or reject this run: that takes the role Architect or DBA" in others
-    assert f'href="{path_of(run)}"' in mine
 
 
 def test_who_may_know_of_nothing_sees_nothing(run, cast, browse):
@@ -288,3 +272,19 @@ def test_the_pages_ask_the_database_a_bounded_number_of_times(run, cast, browse)
         with CaptureQueriesContext(connections["default"]) as asked:
             assert client.get(path).status_code == 200
         assert len(asked) < MOST_QUERIES, [one["sql"] for one in asked]
+
+
+def test_what_is_read_afterwards_is_shown_too(cast, browse):
+    files = MigrationFiles(
+        "001_points", "001", b"COMMENT ON TABLE points IS 'all'", b"SELECT 1", b"-- expect: 1\nSELECT 1"
+    )
+    found = Found((files,), b"-- expect: 7\nSELECT 7", story.LAYOUT)
+    sync(cast.rewards, found=found, commit="", actor=COMMAND_LINE)
+    story.read(cast.rewards_prod, {})
+
+    html = browse(cast.lee).get(path_of(story.ask(cast.production, cast.dana))).content.decode()
+
+    assert 'id="verify-1"' in html
+    assert 'id="smoke"' in html
+    assert "-- expect: 7" in html
+    assert faults(html) == []

@@ -121,7 +121,8 @@ def test_a_form_of_a_way_back_that_is_another_now_is_refused_and_the_reason_kept
     run = deployed(cast, COMMENTED)
     client = browse(cast.noor)
     form = form_of(client, run, reason="Half a thought")
-    change_policy(cast.production, rules={"watch_seconds": 5}, reason="Shorter", actor=person(cast.lee))
+    rules = {"approvals": {"safe": ["dba"]}}
+    change_policy(cast.production, rules=rules, reason="Two pairs of eyes", actor=person(cast.lee))
 
     answer = client.post(path_of(run), form)
 
@@ -132,6 +133,7 @@ def test_a_form_of_a_way_back_that_is_another_now_is_refused_and_the_reason_kept
     again = fields_in(html, "press")
     assert again["reason"] == "Half a thought"
     assert client.post(path_of(run), again).status_code == 303
+    assert backs().get().state == "awaiting"
 
 
 def test_what_has_been_rolled_back_is_not_offered_again(cast, browse):
