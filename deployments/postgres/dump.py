@@ -28,7 +28,10 @@ PROGRESS_SECONDS = 1.0
 LONGEST_DETAIL = 500
 # Consequences of the error that stands before them.
 ECHOES = ("a worker process died unexpectedly", "terminated by user")
-DISK_FULL = re.compile(r"error: could not [A-Za-z ]+: (No space left on device|Disk quota exceeded|File too large)")
+# A worker writes its lines in pieces, so the start of one may stand before another's. The server's own begin in capitals.
+DISK_FULL = re.compile(
+    r"(?<!ERROR:  )could not [A-Za-z ]+: (No space left on device|Disk quota exceeded|File too large)"
+)
 ERRNO = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 
 
@@ -205,7 +208,7 @@ def _refuse(target: Target, status: int, said: Sequence[str], *, in_the_way: str
     """Raise why pg_dump ended with an error."""
     causes = [line for line in said if ": error: " in line or ": detail: " in line]
     causes = [line for line in causes if not any(echo in line for echo in ECHOES)] or causes
-    for line in causes:
+    for line in said:
         if full := DISK_FULL.search(line):
             raise OSError(ERRNO[full[1]], full[1])
     detail = " ".join(re.sub(r"^(pg_dump: ?)+", "", line) for line in dict.fromkeys(causes))

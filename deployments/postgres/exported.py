@@ -44,6 +44,7 @@ SELECT DISTINCT lock.relation::regclass::text, other.pid, other.usename, other.a
 FROM pg_locks lock JOIN pg_stat_activity ours ON ours.pid = lock.pid
 CROSS JOIN unnest(pg_blocking_pids(lock.pid)) blocker (pid) JOIN pg_stat_activity other ON other.pid = blocker.pid
 WHERE NOT lock.granted AND lock.relation IS NOT NULL AND ours.application_name = %s AND ours.pid <> pg_backend_pid()
+  AND ours.datname = current_database() -- another installation's job may have the same number
 """
 
 

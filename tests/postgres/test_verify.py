@@ -229,11 +229,13 @@ def test_it_asks_as_the_owner_of_the_objects_in_the_name_of_the_holder_and_leave
 
 
 def test_a_backslash_in_a_string_splits_no_statement_where_the_server_reads_strings_the_old_way(ledger):
-    ledger.administer("ALTER ROLE package_migrator SET standard_conforming_strings = off")
-    try:
-        found = asked(ledger, r"SELECT length('\') + length('); UPDATE ledger SET points = 0 --')")
-    finally:
-        ledger.administer("ALTER ROLE package_migrator RESET standard_conforming_strings")
+    ledger.administer(
+        # In this database alone: other tests use the same role at the same time.
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE package_migrator IN DATABASE %I"
+        " SET standard_conforming_strings = off', current_database()); END $$"
+    )
+
+    found = asked(ledger, r"SELECT length('\') + length('); UPDATE ledger SET points = 0 --')")
 
     assert found.value == str(len("\\") + len("); UPDATE ledger SET points = 0 --"))
 
