@@ -28,7 +28,7 @@ PROGRESS_SECONDS = 1.0
 LONGEST_DETAIL = 500
 # Consequences of the error that stands before them.
 ECHOES = ("a worker process died unexpectedly", "terminated by user")
-# A worker writes its lines in pieces, so the start of one may stand before another's. The server's own begin in capitals.
+# A worker writes its lines in pieces: the start of one may stand before another's. The server's begin in capitals.
 DISK_FULL = re.compile(
     r"(?<!ERROR:  )could not [A-Za-z ]+: (No space left on device|Disk quota exceeded|File too large)"
 )
