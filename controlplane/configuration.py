@@ -3,12 +3,13 @@
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_FOLDER = Path("/run/secrets")
+OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def _seconds(value: object) -> object:
@@ -23,10 +24,14 @@ class Configuration(BaseSettings):
     """The settings of one installation: variables named as below in capitals, or files in /run/secrets.
 
     Durations are given in seconds. Raises pydantic.ValidationError, which names every variable that is
-    missing or wrong.
+    missing or wrong, and shows the value of none: it may be a password.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", secrets_dir=SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None)
+    model_config = SettingsConfigDict(
+        extra="ignore",
+        hide_input_in_errors=True,
+        secrets_dir=SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None,
+    )
 
     database_url: PostgresDsn
     """The control database as the application role: owns nothing, cannot change the audit log."""
@@ -38,6 +43,10 @@ class Configuration(BaseSettings):
     allowed_hosts: list[str] = ["localhost", "127.0.0.1"]
     behind_proxy: bool = False
     """A proxy in front ends TLS and sets X-Forwarded-Proto and X-Forwarded-For itself; only then are they believed."""
+    plain_http: bool = False
+    """Cookies also travel over plain HTTP. For one's own machine only: refused with other hosts, and with a proxy."""
+    static_folder: Path | None = None
+    """Where `collectstatic` puts the static files, and where the web process reads them."""
 
     lease: Seconds = timedelta(seconds=30)
     """How long a job belongs to its executor after the last heartbeat (reliability study, section 1.3)."""
@@ -69,6 +78,18 @@ class Configuration(BaseSettings):
     """Internal networks whose addresses health checks may reach; public ones they always may, metadata never."""
     health_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=10)
     """How long after an unhealthy answer the application is asked again, and how often it is while it is watched."""
+    latency_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=5)
+    """How often an application that reports its own latency is asked for it, all along a run."""
+
+    @model_validator(mode="after")
+    def _require_tls_for_others(self) -> Self:
+        if self.plain_http and (self.behind_proxy or not OWN_MACHINE.issuperset(self.allowed_hosts)):
+            message = (
+                "PLAIN_HTTP sends the session over the network without TLS. It is only for one's own machine: leave "
+                f"BEHIND_PROXY out, and let ALLOWED_HOSTS name nothing but {', '.join(sorted(OWN_MACHINE))}"
+            )
+            raise ValueError(message)
+        return self
 
 
 @cache

@@ -22,12 +22,12 @@ from deployments.pipelines.launch import launch
 from deployments.postgres.connect import LINK_ERRORS
 from deployments.services.announce import JOB_CHANNEL
 from deployments.services.observe import OBSERVE_DATABASES
+from deployments.services.signs_of_life import GRACE, INTERVAL_SECONDS, name_here, tell
 
 log = structlog.get_logger()
 
 BROKER_ERRORS = (CeleryError, KombuError, OSError)
 BROKER_PAUSE_SECONDS = 15.0  # after a failed message the broker is left alone for so long
-BEAT_GRACE = timedelta(seconds=15)  # a queue without a worker's beat for so long has no worker
 JITTER = 0.2
 
 # What may be due, and whether it was sent before without anybody coming for it.
@@ -78,6 +78,7 @@ class Dispatcher:
         self._slots = timings.executor_slots
         self._own: list[subprocess.Popen[bytes]] = []
         self._broker_rests_until = 0.0
+        self._tells_again_at = 0.0
         self._stopped = False
 
     def stop(self) -> None:
@@ -92,6 +93,7 @@ class Dispatcher:
                     cursor.execute(f"LISTEN {JOB_CHANNEL}")
                 while not self._stopped:
                     self.sweep()
+                    self._tell_that_it_sweeps()
                     self._sleep()
             except (DatabaseError, InterfaceError, *LINK_ERRORS) as away:  # while listening, the driver's own
                 log.warning("control database away", reason=type(away).__name__)
@@ -135,7 +137,12 @@ class Dispatcher:
 
     def _has_worker(self) -> bool:
         queue = settings.CELERY_TASK_DEFAULT_QUEUE
-        return WorkerBeat.objects.filter(queue=queue, beat_at__gt=Now() - BEAT_GRACE).exists()
+        return WorkerBeat.objects.filter(queue=queue, beat_at__gt=Now() - GRACE).exists()
+
+    def _tell_that_it_sweeps(self) -> None:
+        if time.monotonic() >= self._tells_again_at:
+            self._tells_again_at = time.monotonic() + INTERVAL_SECONDS
+            tell(name_here("dispatcher"))
 
     def _is_mine(self, periodic: Periodic) -> bool:
         """Move the due time of a task, if it has come and nobody else was quicker."""

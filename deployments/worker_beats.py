@@ -7,12 +7,10 @@ import structlog
 from celery.signals import heartbeat_sent, worker_ready
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models.functions import Now
 
-from deployments.models import WorkerBeat
+from deployments.services.signs_of_life import INTERVAL_SECONDS, tell
 
 log = structlog.get_logger()
-INTERVAL_SECONDS = 2.0
 
 _last_beat = 0.0
 
@@ -26,9 +24,9 @@ def beat(sender: Any = None, **_details: Any) -> None:
         return
     _last_beat = time.monotonic()
     try:
-        WorkerBeat.objects.update_or_create(
-            worker=str(getattr(sender, "hostname", None) or getattr(sender.eventer, "hostname", "unknown")),
-            defaults={"queue": settings.CELERY_TASK_DEFAULT_QUEUE, "beat_at": Now()},
+        tell(
+            str(getattr(sender, "hostname", None) or getattr(sender.eventer, "hostname", "unknown")),
+            queue=settings.CELERY_TASK_DEFAULT_QUEUE,
         )
     except (DatabaseError, InterfaceError) as away:
         log.warning("worker beat not stored", reason=type(away).__name__)

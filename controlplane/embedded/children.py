@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -52,16 +53,32 @@ class Children:
                 self._watcher.communicate()
 
     def start(
-        self, command: Sequence[str], *, known_by: str, environment: Mapping[str, str], cwd: Path
+        self,
+        command: Sequence[str],
+        *,
+        known_by: str,
+        environment: Mapping[str, str],
+        cwd: Path,
+        log: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a child. `known_by` is one of its arguments: by it the watcher tells it from a stranger."""
-        process = subprocess.Popen(command, env=environment, cwd=cwd)
+        """Start a child. `known_by` is one of its arguments: by it the watcher tells it from a stranger.
+
+        What it says goes to the owner's terminal, or is appended to `log`.
+        """
+        with ExitStack() as opened:
+            output = opened.enter_context(log.open("ab")) if log else None
+            process = subprocess.Popen(command, env=environment, cwd=cwd, stdout=output, stderr=output)
         self._started.append(process)
         if self._watcher is not None and self._watcher.stdin is not None:
             told = {"pid": process.pid, "program": Path(command[0]).name, "argument": known_by}
             self._watcher.stdin.write(json.dumps(told) + "\n")
             self._watcher.stdin.flush()
         return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """End one child before its owner ends. It no longer counts as one that has `ended`."""
+        end(process, _ESCALATION)
+        self._started.remove(process)
 
     @property
     def ended(self) -> subprocess.Popen[bytes] | None:

@@ -9,12 +9,12 @@ from typing import Self
 
 import psycopg
 
+from controlplane.embedded.control_database import SignIn, ensure_control_database
 from controlplane.embedded.errors import DatabaseHalfGiven, ServerEnded
 from controlplane.embedded.interruptions import Interruptions
 from controlplane.embedded.lock import FolderLock, refuse_what_is_not_ours
 from controlplane.embedded.passwords import kept_password
 from controlplane.embedded.postgres import PostgresServer
-from controlplane.embedded.postgres_access import grant_use
 from controlplane.embedded.redis import RedisServer
 
 DATABASE = "locktender"
@@ -106,11 +106,13 @@ class LocalServers:
         return addresses
 
     def _ensure_database(self, postgres: PostgresServer) -> None:
-        for role in (OWNER_ROLE, APP_ROLE):
-            postgres.ensure_role(role, password=self._password(role))
-        postgres.ensure_database(DATABASE, owner=OWNER_ROLE)
-        with psycopg.connect(postgres.superuser_url(DATABASE)) as connection:
-            grant_use(connection, DATABASE, role=APP_ROLE)
+        owner, application = (SignIn(role, self._password(role)) for role in (OWNER_ROLE, APP_ROLE))
+        ensure_control_database(
+            lambda name: psycopg.connect(postgres.superuser_url(name), autocommit=True),
+            DATABASE,
+            owner=owner,
+            application=application,
+        )
 
     def _database_url(self, postgres: PostgresServer, role: str) -> str:
         return postgres.url(DATABASE, role=role, password=self._password(role))

@@ -42,7 +42,7 @@ def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a Celery worker, ready."""
     arguments = ("-m", "celery", "-A", "controlplane", "worker", "-Q", "jobs", "-c", "1", "-l", "WARNING")
     with process(*arguments, environment=environment) as started:
-        eventually(WorkerBeat.objects.exists)
+        eventually(WorkerBeat.objects.filter(queue="jobs").exists)
         yield started
 
 
