@@ -11,6 +11,8 @@ MOST_BYTES = 64 * 1024
 REDIRECTS = range(300, 400)
 LONGEST_VERSION = 120
 LONGEST_QUOTE = 60
+MOST_LATENCY_MS = 24 * 60 * 60 * 1000
+"""A latency above a day is none: something else stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Expectation:
     json_value: str = ""  # what stands there, as text: true, false, null and numbers as JSON writes them
     text: str = ""  # occurs in the body
     version_path: str = ""
+    latency_path: str = ""  # a number in milliseconds stands there; it says nothing about health
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,29 @@ def version_of(answer: Answer, expectation: Expectation) -> str:
     return "" if value == "null" else _printable(value)[:LONGEST_VERSION]
 
 
+def latency_of(answer: Answer, expectation: Expectation) -> float | None:
+    """Return the latency that the answer carries, in milliseconds; None if it carries no number from 0 to a day."""
+    if not expectation.latency_path:
+        return None
+    value, _ = _value_at(answer, expectation.latency_path)
+    if not isinstance(value, _Number):
+        return None
+    milliseconds = float(value)  # of a number that is too large it makes infinity
+    return abs(milliseconds) if 0 <= milliseconds <= MOST_LATENCY_MS else None
+
+
+class _Number(str):
+    """A number as the JSON writes it, so that 1.50 stays 1.50, and is told from a text."""
+
+    __slots__ = ()
+
+
 def _value_at(answer: Answer, path: str) -> tuple[str, str]:
     """Return the single value at a dotted path as text, and why there is none ("" if there is one)."""
     if answer.is_cut:
         return "", "Its body is longer than 64 KiB, so the JSON in it was not read."
     try:
-        place = json.loads(answer.body, parse_int=str, parse_float=str, parse_constant=str)
+        place = json.loads(answer.body, parse_int=_Number, parse_float=_Number, parse_constant=str)
     except (ValueError, RecursionError):
         return "", "Its body is not JSON."
     for part in path.split("."):

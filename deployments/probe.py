@@ -15,7 +15,7 @@ from typing import Any
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from checks.health import MOST_BYTES, Answer, Expectation, judge, version_of
+from checks.health import MOST_BYTES, Answer, Expectation, judge, latency_of, version_of
 from deployments.addresses import Address, HealthCheckUnusable, NoAnswer, Place, require_permitted, resolve
 
 HEADERS = {"User-Agent": "locktender", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
@@ -23,7 +23,7 @@ HEADERS = {"User-Agent": "locktender", "Accept": "*/*", "Accept-Encoding": "iden
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one probe found. It holds nothing of the body but the version, and in `why` the value that was wrong."""
+    """What one probe found. Of the body it holds the version, the latency, and in `why` the value that was wrong."""
 
     is_healthy: bool
     why: str  # one sentence; "" if healthy
@@ -31,6 +31,7 @@ class Reading:
     milliseconds: int  # from resolving the name to the last byte
     version: str  # of the application, "" if the answer does not carry it
     address: str  # that was asked, "" if none was
+    latency_ms: float | None  # that the application reports of itself, None if the answer does not carry it
 
     def as_evidence(self) -> dict[str, Any]:
         """Return the reading as JSON values."""
@@ -70,6 +71,7 @@ class Prober:
             milliseconds=round((time.monotonic() - began) * 1000),
             version=version_of(answer, expectation) if answer else "",
             address=address,
+            latency_ms=latency_of(answer, expectation) if answer else None,
         )
 
     def _connect(self, addresses: Sequence[Address], port: int, until: float) -> tuple[socket.socket, str]:

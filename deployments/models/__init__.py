@@ -7,6 +7,7 @@ from deployments.models.backup import Backup
 from deployments.models.clockwork import ControlPlane, PeriodicTask, WorkerBeat
 from deployments.models.grant import Grant, User
 from deployments.models.health_check import HealthCheck
+from deployments.models.latency import LatencyReading
 from deployments.models.migration import Migration, Release, ReleaseMigration, Script
 from deployments.models.observation import Observation
 from deployments.models.policy import Policy
@@ -24,6 +25,7 @@ __all__ = [
     "Grant",
     "HealthCheck",
     "Job",
+    "LatencyReading",
     "Migration",
     "MigrationRun",
     "Observation",

@@ -17,6 +17,7 @@ class HealthCheck(models.Model):
     json_value = models.CharField(max_length=200, blank=True)  # what stands there, as text
     text = models.CharField(max_length=200, blank=True)  # occurs in the body
     version_path = models.CharField(max_length=200, blank=True)  # where the answer carries the application's version
+    latency_path = models.CharField(max_length=200, blank=True)  # where it carries a latency in milliseconds
 
     class Meta:
         constraints = [
@@ -36,4 +37,5 @@ class HealthCheck(models.Model):
             json_value=self.json_value,
             text=self.text,
             version_path=self.version_path,
+            latency_path=self.latency_path,
         )

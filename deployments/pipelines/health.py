@@ -6,6 +6,7 @@ from typing import Any
 
 from deployments.actors import EXECUTOR
 from deployments.errors import DeploymentError
+from deployments.models.run import RunKind
 from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.record import persist
 from deployments.probe import Reading
@@ -13,6 +14,11 @@ from deployments.services.health import keep_version
 
 PROBES = 3  # so many unhealthy answers, one after the other, make the application unhealthy
 NOT_CONFIGURED = "No health check is configured for this environment: health was not measured."
+STAYS = "The database keeps what this run committed. Look at the application, then repair it or ask for a way back."
+STAYS_BACK = (
+    "The database is rolled back and stays so. Look at the application: it may need what was taken away. Repair it, or "
+    "deploy again."
+)
 
 
 class Unhealthy(DeploymentError):
@@ -20,11 +26,11 @@ class Unhealthy(DeploymentError):
 
     code = "unhealthy"
 
-    def __init__(self, *, environment: str, why: str, before: str, evidence: dict[str, Any]) -> None:
+    def __init__(self, *, environment: str, why: str, before: str, is_way_back: bool, evidence: dict[str, Any]) -> None:
         self.evidence = evidence
         super().__init__(
             f"The application of {environment} was unhealthy in {PROBES} probes in a row. The last: {why} It {before}. "
-            "The database keeps what this run committed. Look at the application, then repair it or ask for a way back."
+            f"{STAYS_BACK if is_way_back else STAYS}"
         )
 
 
@@ -65,6 +71,7 @@ def unhealthy(ctx: StepContext, last: Reading, *, evidence: dict[str, Any]) -> U
     return Unhealthy(
         environment=str(ctx.job.run.environment),
         why=last.why,
+        is_way_back=ctx.plan["kind"] == RunKind.ROLLBACK,
         before=_before(ctx.evidence_of("preflight").get("health")),
         evidence=evidence,
     )

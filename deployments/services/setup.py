@@ -107,7 +107,8 @@ def set_health_check(environment: Environment, expectation: Expectation, *, acto
         raise HealthCheckUnusable(problem="The status must lie between 100 and 599.")
     if expectation.json_value and not expectation.json_path:
         raise HealthCheckUnusable(problem="There is a JSON value without the path where it stands.")
-    words = (expectation.json_path, expectation.json_value, expectation.text, expectation.version_path)
+    paths = (expectation.json_path, expectation.version_path, expectation.latency_path)
+    words = (*paths, expectation.json_value, expectation.text)
     if not all(word.isprintable() and len(word) <= LONGEST_WORD for word in words):
         raise HealthCheckUnusable(problem=f"A path, value or text is longer than {LONGEST_WORD}, or is not printable.")
     after = asdict(expectation)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from checks.health import Answer, Expectation, judge, version_of
+from checks.health import Answer, Expectation, judge, latency_of, version_of
 
 URL = "http://shop.example/health"
 BODY = json.dumps(
@@ -24,6 +24,10 @@ def why(body: bytes | str = BODY, *, status: int = 200, is_cut: bool = False, **
 
 def version(body: str, path: str = "version") -> str:
     return version_of(Answer(200, body.encode()), Expectation(URL, version_path=path))
+
+
+def latency(body: str, path: str = "latency.p99_ms", *, status: int = 200, is_cut: bool = False) -> float | None:
+    return latency_of(Answer(status, body.encode(), is_cut=is_cut), Expectation(URL, latency_path=path))
 
 
 def test_the_status_alone_is_enough_when_nothing_more_is_expected():
@@ -140,3 +144,47 @@ def test_the_version_is_read_if_the_answer_carries_it(body, found):
 def test_a_version_is_at_most_120_long_and_not_read_unasked():
     assert version(json.dumps({"version": "x" * 500})) == "x" * 120
     assert version('{"version": "2"}', path="") == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("214", 214.0),
+        ("214.5", 214.5),
+        ("2.145e2", 214.5),
+        ("0", 0.0),
+        ("-0.0", 0.0),
+        ("86400000", 86_400_000.0),
+        ("86400001", None),  # more than a day
+        ("1e999", None),
+        ("9" * 5000, None),
+        ("-1", None),
+        ("null", None),
+        ("true", None),
+        ('"214"', None),
+        ('"214 ms"', None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("[214]", None),
+        ("{}", None),
+    ],
+)
+def test_a_latency_is_a_number_from_zero_to_a_day_and_nothing_else_is_one(written, read):
+    found = latency(f'{{"latency": {{"p99_ms": {written}}}}}')
+
+    assert (found, str(found)) == (read, str(read))  # -0.0 equals 0.0
+
+
+def test_a_latency_that_is_not_in_the_answer_is_none():
+    assert latency('{"latency": 214}') is None
+    assert latency("214 ms") is None
+    assert latency('{"latency": {"p99_ms": 214}}', is_cut=True) is None
+    assert latency('{"": 214}', path="") is None
+
+
+def test_a_latency_is_read_from_an_unhealthy_answer_too_and_makes_none_unhealthy():
+    expected = Expectation(URL, latency_path="latency.p99_ms")
+
+    assert latency('{"latency": {"p99_ms": 9000}}', status=503) == 9000
+    assert judge(Answer(200, b"nothing of the kind"), expected) == ""
+    assert judge(Answer(200, b'{"latency": {"p99_ms": 86000000}}'), expected) == ""

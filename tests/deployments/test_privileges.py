@@ -7,7 +7,7 @@ from tests.deployments.refusals import not_permitted
 
 APPENDED = {
     *("approval", "auditevent", "migration", "observation", "policy", "release", "releasemigration", "runauthor"),
-    *("backup", "script", "steplog"),
+    *("backup", "latencyreading", "script", "steplog"),
 }
 CHANGED = {"application", "database", "environment", "job", "migrationrun", "step", "user"}
 FREE = {"contact", "grant", "healthcheck", "periodictask", "workerbeat"}

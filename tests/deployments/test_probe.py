@@ -42,9 +42,10 @@ def ask(application: Application, prober: Prober = PROBER, **expected: object) -
 
 
 def test_a_healthy_answer_is_a_reading_with_status_time_version_and_address(started):
-    application = started(answering_json({"status": "up", "build": {"version": "2.4.1"}}))
+    application = started(answering_json({"status": "up", "build": {"version": "2.4.1"}, "p99_ms": 214}))
 
-    reading = ask(application, json_path="status", json_value="up", version_path="build.version")
+    paths = {"version_path": "build.version", "latency_path": "p99_ms"}
+    reading = ask(application, json_path="status", json_value="up", **paths)
 
     assert reading.milliseconds >= 0
     assert reading.as_evidence() == {
@@ -54,6 +55,7 @@ def test_a_healthy_answer_is_a_reading_with_status_time_version_and_address(star
         "milliseconds": reading.milliseconds,
         "version": "2.4.1",
         "address": "127.0.0.1",
+        "latency_ms": 214.0,
     }
 
 

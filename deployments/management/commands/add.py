@@ -42,6 +42,9 @@ class Command(Base):
         health.add_argument(
             "--version-path", default="", metavar="PATH", help="where the version of the application is"
         )
+        health.add_argument(
+            "--latency-path", default="", metavar="PATH", help="where its latency in milliseconds is; no part of health"
+        )
         role = kinds.add_parser("role", help="PERSON ROLE [--at APPLICATION[/ENVIRONMENT]]")
         role.add_argument("username", metavar="PERSON")
         role.add_argument("role", choices=Role.values)
@@ -75,7 +78,7 @@ class Command(Base):
                     actor=actor,
                 )
             case "health":
-                fields = ("url", "status", "json_path", "json_value", "text", "version_path")
+                fields = ("url", "status", "json_path", "json_value", "text", "version_path", "latency_path")
                 expectation = Expectation(**{field: options[field] for field in fields})
                 added = setup.set_health_check(self.environment(options["path"]), expectation, actor=actor)
             case _:
