@@ -9,6 +9,8 @@ from enum import StrEnum
 from checks.changes import Change, Verb
 from checks.errors import Unparsable
 from checks.names import parts, sibling
+from checks.reading_data import SETVAL
+from checks.reading_tables import CHANGES_ATTRIBUTE
 from checks.statements import Statement, parse
 
 
@@ -23,9 +25,10 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One table that loses data. `table` is the name it has before the first script runs, as SQL.
+    """One table that loses data, or a sequence that loses where it stood.
 
-    `anywhere` says that the name has no schema and the search path was changed before: any schema may be meant.
+    `table` is the name it has before the first script runs, as SQL. `anywhere` says that the name has no schema and the
+    search path was changed before: any schema may be meant.
     """
 
     table: str
@@ -52,6 +55,8 @@ _REACHES: dict[Verb, tuple[Reach, ...]] = {
     Verb.MERGE: (Reach.DELETES, Reach.UPDATES),
 }
 _UNTOLD = frozenset({Verb.PROCEDURE, Verb.UNKNOWN})
+# Which sequence, and which columns are of the type, is not in the text.
+_UNTOLD_DETAILS = frozenset({SETVAL, CHANGES_ATTRIBUTE})
 # Of these a DROP takes columns or tables along that the text does not name.
 _WITH_DEPENDENTS = frozenset({"type", "domain", "extension"})
 
@@ -59,7 +64,8 @@ _WITH_DEPENDENTS = frozenset({"type", "domain", "extension"})
 def losses(scripts: Iterable[tuple[str, str]]) -> Losses:
     """Return what scripts destroy that are run one after the other, each given by its name and its text.
 
-    What they have made themselves is no loss. What triggers do is not in the text, so it is not told.
+    What they have made themselves is no loss. What triggers do is not in the text, so it is not told; to drop one, or
+    to switch it off, destroys nothing that is there.
     """
     reading = _Reading()
     for name, text in scripts:
@@ -87,7 +93,8 @@ class _Reading:
 
     def take(self, change: Change, statement: Statement, *, script: str) -> None:
         """Take in one change."""
-        table = self._before(change.table) if change.table else ""
+        named = change.name if _is_sequence(change) else change.table
+        table = self._before(named) if named else ""
         if change.verb is Verb.SETTING and change.name == "search_path":
             self.path_changed = True
         elif change.verb is Verb.RENAME_TABLE:
@@ -96,9 +103,10 @@ class _Reading:
             self.renamed[f"{change.detail}.{parts(change.table)[-1]}"] = table
         elif change.verb is Verb.DROP_SCHEMA:
             self.schemas[change.name] = None
-        elif change.verb in _UNTOLD or _drops_dependents(change):
-            what = change.detail if change.verb in _UNTOLD else f"DROP {change.detail.upper()} {change.name}"
-            self.unknown[f"{script}, line {statement.line}: {what}"] = None
+        elif change.verb in _UNTOLD or change.detail in _UNTOLD_DETAILS:
+            self.unknown[f"{script}, line {statement.line}: {change.detail}"] = None
+        elif _drops_dependents(change):
+            self.unknown[f"{script}, line {statement.line}: DROP {change.detail.upper()} {change.name}"] = None
         elif table and not statement.is_new(change.table):
             anywhere = self.path_changed and len(parts(table)) == 1
             self.tables |= {Loss(table, reach, anywhere): None for reach in _reaches(change)}
@@ -115,6 +123,8 @@ class _Reading:
 
 def _reaches(change: Change) -> tuple[Reach, ...]:
     """Return how far a change destroys data; nothing if it destroys none."""
+    if _is_sequence(change):
+        return (Reach.ALONE,)  # where it stood
     if change.verb is Verb.TRUNCATE and change.detail == "CASCADE":
         return (Reach.REFERENCES,)
     if change.verb is Verb.INSERT and change.detail:  # ON CONFLICT DO UPDATE
@@ -122,6 +132,10 @@ def _reaches(change: Change) -> tuple[Reach, ...]:
     if change.verb is Verb.DROP_CASCADE:
         return (Reach.ALONE,) if not change.name else ()
     return _REACHES.get(Verb(change.detail.lower()) if change.verb is Verb.CHANGE_ALL_ROWS else change.verb, ())
+
+
+def _is_sequence(change: Change) -> bool:
+    return change.verb in {Verb.DROP_OBJECT, Verb.DROP_CASCADE} and change.detail == "sequence"
 
 
 def _drops_dependents(change: Change) -> bool:

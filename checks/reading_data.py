@@ -11,6 +11,8 @@ from checks.functions import is_harmless
 from checks.settings import verb_of
 from checks.tree import Tree
 
+SETVAL = "setval of a sequence"
+
 
 def data_changes(tree: Tree) -> tuple[Change, ...]:
     """Return every row change in a statement; a statement that only reads is one READ."""
@@ -81,7 +83,7 @@ def _call(node: Tree) -> Iterator[Change]:
         verb = Verb.SESSION_ROLE if setting is None else verb_of(setting, value)
         yield Change(verb, name=(setting or "a computed setting").lower(), offset=node.offset)
     elif bare == "setval":
-        yield Change(Verb.ALTER_OBJECT, detail="setval of a sequence", offset=node.offset)
+        yield Change(Verb.ALTER_OBJECT, detail=SETVAL, offset=node.offset)
     elif not is_harmless(name):
         yield Change(Verb.UNKNOWN, detail=f"a call of {'.'.join(name)}()", offset=node.offset)
 

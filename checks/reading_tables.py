@@ -15,6 +15,7 @@ _FREE = frozenset({"AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_S
 _REWRITES = frozenset({"AT_SetLogged", "AT_SetUnLogged", "AT_SetTableSpace", "AT_SetAccessMethod", "AT_SetExpression"})
 _RESTRUCTURES = frozenset({"AT_DisableTrigAll", "AT_DisableTrigUser", "AT_EnableTrigAll", "AT_EnableTrigUser",
                            "AT_DisableTrig", "AT_AddInherit", "AT_DropInherit", "AT_AddOf", "AT_DropOf"})  # fmt: skip
+CHANGES_ATTRIBUTE = "ALTER TYPE that drops or changes an attribute"
 _SERIALS = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})
 _CONSTRAINTS = {
     "CONSTR_CHECK": "CHECK",
@@ -31,6 +32,8 @@ def alter_table(tree: Tree) -> tuple[Change, ...]:
     table, object_type = tree.relation(), tree.enum("objtype").removeprefix("OBJECT_")
     if object_type not in {"TABLE", "FOREIGN_TABLE"}:
         words = f"ALTER {object_type.replace('_', ' ')}".replace("MATVIEW", "MATERIALIZED VIEW")
+        if any(command.enum("subtype") in {"AT_DropColumn", "AT_AlterColumnType"} for command in tree.each("cmds")):
+            words = CHANGES_ATTRIBUTE
         # Moving an index or a materialized view to another tablespace copies it under an exclusive lock.
         moves = any(command.enum("subtype") in _REWRITES for command in tree.each("cmds"))
         return (Change(Verb.REWRITE if moves else Verb.ALTER_OBJECT, name=table, detail=words),)

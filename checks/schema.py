@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterable, Mapping
 
 from checks.names import split
+
+# The parts of a relation's record that are lists of named pieces, as `deployments.postgres.catalog` reads them.
+_NAMED = {
+    "columns": "column", "constraints": "constraint", "indexes": "index", "triggers": "trigger", "rules": "rule",
+    "statistics": "statistics", "policies": "policy",
+}  # fmt: skip
+_MADE = re.compile(
+    r'CREATE (?:UNIQUE |CONSTRAINT )*(?:INDEX|TRIGGER|RULE|STATISTICS) ((?:"(?:[^"]|"")+"|[^\s".])+'
+    r'(?:\.(?:"(?:[^"]|"")+"|[^\s".]+))?)'
+)
 
 Snapshot = Mapping[str, str]
 """Object -> SHA-256 of its canonical record. Keys read "table public.ledger", "function public.points(integer)"."""
@@ -28,6 +40,32 @@ def touched(snapshot: Snapshot, relations: Iterable[str]) -> dict[str, str]:
     """
     wanted = {".".join(part for part in split(name) if part) for name in relations}
     return {key: digest for key, digest in snapshot.items() if _names(key) & wanted}
+
+
+def pieces(record: str) -> dict[str, str]:
+    """Return what an object consists of, from its canonical record: "index by_owner" -> SHA-256 of that piece.
+
+    What has no name of its own goes by its kind: "owner", "grants". A record without pieces gives none.
+    """
+    told = json.loads(record)
+    found: dict[str, str] = {}
+    for part, value in told.items() if isinstance(told, dict) else ():
+        if kind := _NAMED.get(part):
+            found |= {f"{kind} {_name(entry)}": _hash(entry) for entry in value or ()}
+        elif value is not None:
+            found[part] = _hash(value)
+    return found
+
+
+def _name(entry: list[object] | str) -> str:
+    """Return the name of a piece, which stands first in its record, or in the command that makes it."""
+    first = str(entry if isinstance(entry, str) else entry[0])
+    made = _MADE.match(first)
+    return made[1] if made else first
+
+
+def _hash(value: object) -> str:
+    return record_hash(json.dumps(value, sort_keys=True))
 
 
 def _names(key: str) -> set[str]:

@@ -5,7 +5,7 @@ from celery import shared_task
 from deployments.actors import DISPATCHER
 from deployments.models import Database
 from deployments.pipelines.launch import launch
-from deployments.pipelines.observing import observe_database as read_and_keep
+from deployments.pipelines.observing import observe_place
 
 
 @shared_task(name="deployments.drive_job", ignore_result=True)
@@ -16,5 +16,5 @@ def drive_job(job_id: int) -> None:
 
 @shared_task(name="deployments.observe_database", ignore_result=True)
 def observe_database(database_id: int) -> None:
-    """Read a target and keep what was read."""
-    read_and_keep(Database.objects.get(pk=database_id), actor=DISPATCHER)
+    """Read a target, and what its application says of itself, and keep it."""
+    observe_place(Database.objects.get(pk=database_id), actor=DISPATCHER)

@@ -1,19 +1,24 @@
 """Asking a target a list of checks, and saying what came of them: for the checks around a migration, and for smoke."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from checks.integrity import Check
 from checks.verdicts import Answer, Judged, Refusal, Verdict
+from deployments.errors import DeploymentError
 from deployments.pipelines.contract import StepContext
-from deployments.postgres.connect import LINK_ERRORS, Session
-from deployments.postgres.errors import TargetUnreachable
+from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS, Session
+from deployments.postgres.errors import TargetLocked, TargetUnreachable
+from deployments.postgres.letting_go import letting_go
 from deployments.postgres.verify import answer, reading
 
-BROKEN_LINKS = 5  # how often the target may break away before the step gives up
+# How long a target may stay away: longer than a server takes to restart, or another to take its place.
+PATIENCE = timedelta(minutes=5)
+BROKEN_LINKS = 5  # how often it may come back and break away again: a question may be what breaks it
 PAUSE_SECONDS = 0.5
 TELL_SECONDS = 0.3  # progress is not written more often
 NAMED = 5  # failures that are told in words; the others are in the evidence
@@ -30,23 +35,59 @@ class Wanted:
     judge: Callable[[Answer | Refusal], Judged]
 
 
-def patiently(ctx: StepContext, look: Callable[[Session], Seen]) -> Seen:
-    """Return what is seen in a session that only reads. When the link breaks, look at everything again, a few times.
+def patiently(
+    ctx: StepContext,
+    look: Callable[[Session], Seen],
+    *,
+    opening: Callable[[], AbstractContextManager[Session]] | None = None,
+) -> Seen:
+    """Return what is seen in a session. While the target is away, wait for it; then look at everything again.
 
-    Raises TargetUnreachable or the driver's error when it breaks too often, and what the control raises.
+    Raises TargetLocked when the server says that something took too long.
+    `opening` opens the session; without it, it is one that only reads, as the owner. Raises TargetUnreachable or the
+    driver's error when it stays away for PATIENCE, or when the link broke BROKEN_LINKS times, and what the control
+    raises.
     """
-    broken = 0
+    broken, away_since = 0, 0.0
     while True:
         ctx.control.require_may_start()
         try:
-            with reading(ctx.target, ctx.holder) as opened:
-                return look(opened)
+            with opening() if opening else reading(ctx.target, ctx.holder) as opened:
+                if away_since:
+                    ctx.progress({})  # it is here again
+                away_since = 0.0
+                with letting_go(opened, ctx.control):
+                    seen = look(opened)
+                ctx.control.require_may_start()  # what was cut off on request is no answer
+                return seen
+        except ANSWERED as locked:
+            raise TargetLocked(target=ctx.target.name) from locked
         except (TargetUnreachable, *LINK_ERRORS) as cut:
-            if broken == BROKEN_LINKS:
+            if not away_since:
+                away_since, broken = time.monotonic(), broken + 1
+                ctx.log(
+                    f"The link to {ctx.target.name} broke ({type(cut).__name__}). Looking again, for at most "
+                    f"{PATIENCE.total_seconds():.0f} s while it is away."
+                )
+            waited = time.monotonic() - away_since
+            if broken > BROKEN_LINKS or waited > PATIENCE.total_seconds():
                 raise
-            ctx.log(f"The link to {ctx.target.name} broke ({type(cut).__name__}). Looking again.")
-            ctx.control.wait(PAUSE_SECONDS * 2**broken)
-            broken += 1
+            ctx.progress({"away_seconds": round(waited)})
+            ctx.control.wait(PAUSE_SECONDS)
+
+
+@contextmanager
+def looking(ctx: StepContext, opened: Session) -> Iterator[None]:
+    """Look in this session, and stop within seconds when nothing new may be started, even if the server hangs.
+
+    Raises what the control raises then.
+    """
+    try:
+        with letting_go(opened, ctx.control):
+            yield
+    except (DeploymentError, DRIVER_ERROR):
+        ctx.control.require_may_start()
+        raise
 
 
 def ask_all(ctx: StepContext, opened: Session, wanted: Sequence[Wanted], *, limit: timedelta) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from deployments.crash import crash_point
 from deployments.models import Backup
 from deployments.models.backup import BackupLevel, BackupScope
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
+from deployments.pipelines.freshness import is_too_old
 from deployments.pipelines.record import persist
 from deployments.postgres.archive import (
     DUMP,
@@ -78,7 +79,7 @@ def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] |
 def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:
     """Return what an earlier executor of this job kept and is still sound, recorded if it was not yet, or None.
 
-    What earlier executors left unfinished or damaged is removed.
+    What earlier executors left unfinished or damaged is removed. What is too old stays where it is, and is not used.
     """
     under = place_of_job(ctx)
     if removed := ctx.artifacts.remove_partial(under):
@@ -93,9 +94,18 @@ def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:
             if kept is None:
                 ctx.artifacts.remove(place)
             continue
-        if manifest.content["scope"] == scope:
-            return _keep(ctx, place, manifest)
+        if manifest.content["scope"] != scope:
+            continue
+        if is_too_old(_ended_at(manifest)):
+            ctx.log(f"The dump in {place} is too old to begin with now: making another one")
+            continue
+        return _keep(ctx, place, manifest)
     return None
+
+
+def _ended_at(manifest: Manifest) -> datetime:
+    seconds = manifest.content["seconds"]
+    return datetime.fromisoformat(manifest.content["snapshot"]["at"]) + timedelta(seconds=sum(seconds.values()))
 
 
 def place_of_job(ctx: StepContext) -> str:
@@ -136,6 +146,7 @@ def _content(
         "snapshot": {"at": dumped.at.isoformat(), "lsn": dumped.lsn},
         "schema_fingerprint": dumped.measured.schema_fingerprint,
         "rows": dumped.measured.rows,
+        "enums": dumped.enums,
         "files": files,
     }
 
@@ -147,6 +158,7 @@ def _keep(ctx: StepContext, place: str, manifest: Manifest) -> StepResult:
     def write() -> None:
         keep_backup(
             ctx.job,
+            fence=ctx.holder.fence,
             scope=BackupScope(content["scope"]),
             place=place,
             level=BackupLevel.READABLE,
@@ -160,7 +172,7 @@ def _keep(ctx: StepContext, place: str, manifest: Manifest) -> StepResult:
             actor=EXECUTOR,
         )
 
-    persist(write, is_written=lambda: True)
+    persist(write, is_written=Backup.objects.filter(place=place).exists)
     rows = content["rows"]
     counted = [count for count in rows.values() if count is not None]
     missing = sorted(name for name, count in rows.items() if count is None)

@@ -14,6 +14,7 @@ from deployments.models import Script, Step
 from deployments.models.run import RunKind
 from deployments.pipelines.asking import Wanted, ask_all, checks_in_words, failures_in_words, name_of, patiently
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.restored import compare_with_before, note_schema
 from deployments.postgres.connect import Session
 from deployments.postgres.invariants import look
 from deployments.postgres.verify import CHECK_LIMIT
@@ -57,16 +58,21 @@ class CheckIntegrity:
     def run(self, ctx: StepContext) -> StepResult:
         """Return every verdict as evidence. Raises IntegrityFailed, which has the same, if one of them is a failure."""
         evidence = self._evidence(ctx)
+        schema = self._schema(ctx)
+        kept = evidence | {"schema": schema}
+        restored = schema.get("sentence", "")
         if failed := list(_failures(evidence)):
-            raise IntegrityFailed(target=ctx.target.name, failed=failed, meaning=self._meaning(ctx), evidence=evidence)
+            meaning = f"{restored} {self._meaning(ctx)}".strip()
+            raise IntegrityFailed(target=ctx.target.name, failed=failed, meaning=meaning, evidence=kept)
         told = checks_in_words(
             evidence["checks"],
             none="No query is to be compared." if self._compares_only(ctx) else "There is no verify script.",
             noted="to be compared afterwards",
         )
-        if not any(evidence.values()):
-            return StepResult(summary=f"{told} {NOTHING}", is_skipped=True)
-        return StepResult(summary=f"{told} {_counts_in_words(evidence)}", evidence=evidence)
+        is_looked_at = any(evidence.values())
+        summary = f"{restored} {told} {_counts_in_words(evidence) if is_looked_at else NOTHING}".strip()
+        is_compared = schema.get("verdict", Verdict.NOT_MEASURED) != Verdict.NOT_MEASURED
+        return StepResult(summary=summary, evidence=kept, is_skipped=not is_looked_at and not is_compared)
 
     def settled(self, _ctx: StepContext) -> StepResult | None:
         """Nothing to settle: it only looks."""
@@ -84,6 +90,14 @@ class CheckIntegrity:
             return {"checks": checks, **noted(found)}
         before = Found.of_evidence(ctx.evidence_of(BEFORE))
         return {"checks": checks, **compared(before, found, row_changes(_scripts(ctx)))}
+
+    def _schema(self, ctx: StepContext) -> dict[str, Any]:
+        """Note the schema, and say after a way back whether it is again what it was."""
+        noted = note_schema(ctx)
+        if self.when == "before":
+            return noted
+        restored = compare_with_before(ctx, noted, before=BEFORE, after=AFTER)
+        return noted | (restored.as_evidence() if restored else {})
 
     def _compares_only(self, ctx: StepContext) -> bool:
         """Only a finished deployment has the shape that the other checks describe."""

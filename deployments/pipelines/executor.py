@@ -19,12 +19,15 @@ from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
 from deployments.pipelines.control import Control, LeaseLost
 from deployments.pipelines.definitions import PIPELINES
+from deployments.pipelines.freshness import outdated
+from deployments.pipelines.latency import LatencyReadings
+from deployments.pipelines.migrate import MIGRATE
 from deployments.pipelines.observing import observe_database, target_of
 from deployments.pipelines.record import persist, record_job, record_step
 from deployments.pipelines.takeover import take_over
 from deployments.postgres.clients import Clients
-from deployments.postgres.connect import DRIVER_ERROR, LINK_ERRORS, Holder, session
-from deployments.postgres.errors import FenceLost, TargetUnreachable
+from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS, Holder, session
+from deployments.postgres.errors import FenceLost, TargetLocked, TargetUnreachable
 from deployments.postgres.history import HISTORIES
 from deployments.postgres.ledger import entries_of_job
 from deployments.postgres.script import Limits
@@ -70,8 +73,10 @@ def execute(job_id: int) -> bool:
 def walk(job: Job, control: Control) -> None:
     """Walk a claimed job and record how it ended. Raises one of HANDED_ON if it is no longer ours to record."""
     ctx = context(job, control)
+    pace = settings.CONFIGURATION.latency_interval
     try:
-        walk_steps(ctx)
+        with LatencyReadings(job, health=ctx.health, prober=ctx.prober, interval=pace):
+            walk_steps(ctx)
     except HANDED_ON:
         raise
     except PlanMoved as moved:
@@ -98,8 +103,14 @@ def walk_steps(ctx: StepContext) -> None:
         raise InDoubt(what=f"what {ctx.job} should do", why=f"{ctx.job.claims - 1} executors were lost on the way")
     if ended := take_over(ctx):
         log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
-    for position, stage in enumerate(PIPELINES[ctx.job.run.kind].steps, start=1):
-        walk_step(ctx, stage, position)
+    stages = PIPELINES[ctx.job.run.kind].steps
+    names = [stage.name for stage in stages]
+    anew = outdated(ctx, names[: names.index(MIGRATE)])
+    if anew:
+        log.info("taken anew, because it is too old", job=ctx.job.pk, steps=sorted(anew))
+        _interrupt_running(ctx)
+    for position, stage in enumerate(stages, start=1):
+        walk_step(ctx, stage, position, anew=stage.name in anew)
     crash_point("all-steps-done")
 
 
@@ -136,10 +147,13 @@ def context(job: Job, control: Control) -> StepContext:
     )
 
 
-def walk_step(ctx: StepContext, stage: Stage, position: int) -> None:
-    """Bring one step to its end: skip it if it is done, settle it if a crash left it, else run it."""
+def walk_step(ctx: StepContext, stage: Stage, position: int, *, anew: bool = False) -> None:
+    """Bring one step to its end: skip it if it is done, settle it if a crash left it, else run it.
+
+    `anew` takes it once more although it is done.
+    """
     latest = Step.objects.filter(job=ctx.job, position=position).order_by("-attempt").first()
-    if latest is not None and latest.state in {StepState.SUCCEEDED, StepState.SKIPPED}:
+    if latest is not None and latest.state in {StepState.SUCCEEDED, StepState.SKIPPED} and not anew:
         return
     ctx.control.limit(stage.timeout)
     ctx.control.require_may_start()
@@ -184,7 +198,7 @@ def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> Ste
         record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=str(stopped), error_code=stopped.code)
         raise
     except (DeploymentError, *LINK_ERRORS) as error:
-        refusal = error if isinstance(error, DeploymentError) else TargetUnreachable.by(error, target=ctx.target.name)
+        refusal = _refusal(ctx, error)
         record_step(
             step,
             StepState.FAILED,
@@ -198,6 +212,14 @@ def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> Ste
         summary = told(unexpected)
         record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=summary, error_code=UNEXPECTED)
         raise
+
+
+def _refusal(ctx: StepContext, error: Exception) -> DeploymentError:
+    if isinstance(error, DeploymentError):
+        return error
+    if isinstance(error, ANSWERED):
+        return TargetLocked(target=ctx.target.name)
+    return TargetUnreachable.by(error, target=ctx.target.name)
 
 
 def told(error: Exception) -> str:
@@ -220,8 +242,7 @@ def _look_once_more(job: Job) -> None:
 
 def _end(ctx: StepContext, state: JobState, error: Exception, *, plan_moved: bool = False) -> None:
     job = ctx.job
-    for step in Step.objects.filter(job=job, state=StepState.RUNNING):
-        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
+    _interrupt_running(ctx)
     _look_once_more(job)
     record_job(
         job,
@@ -232,6 +253,12 @@ def _end(ctx: StepContext, state: JobState, error: Exception, *, plan_moved: boo
         error_code=error.code if isinstance(error, DeploymentError) else UNEXPECTED,
         applied=_count_applied(ctx),
     )
+
+
+def _interrupt_running(ctx: StepContext) -> None:
+    """Record of a step that an earlier executor left running that it goes on no more."""
+    for step in Step.objects.filter(job=ctx.job, state=StepState.RUNNING):
+        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
 
 
 def _count_applied(ctx: StepContext) -> int:

@@ -7,6 +7,7 @@ from checks.losses import Losses, losses
 from deployments.artifacts import ArtifactsFull, ArtifactsNotWritable
 from deployments.models import Script
 from deployments.models.backup import BackupScope
+from deployments.pipelines.asking import looking
 from deployments.pipelines.backup import found_backup, make_backup
 from deployments.pipelines.contract import StepContext, StepResult
 from deployments.postgres.archive import BackupUnreadable
@@ -48,7 +49,7 @@ class Keep:
             return _nothing(lost, "The scripts destroy no data." if not lost.unknown else "Nothing was kept.")
         if found := found_backup(ctx, BackupScope.TABLES):
             return _with_doubts(found, lost)
-        with session(ctx.target, name=ctx.holder.session_name) as opened:
+        with session(ctx.target, name=ctx.holder.session_name) as opened, looking(ctx, opened):
             destroyed = find_destroyed(opened, ctx.target, lost)
         if not destroyed.tables and not destroyed.elsewhere:
             return _nothing(lost, "What the scripts destroy is not in the target: there was nothing to keep.")

@@ -7,16 +7,18 @@ from datetime import timedelta
 from deployments.crash import crash_point
 from deployments.models import Script as StoredScript
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.waits import WaitsTold
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.alone import run_alone
-from deployments.postgres.connect import LINK_ERRORS, session
-from deployments.postgres.errors import TargetUnreachable
+from deployments.postgres.connect import ANSWERED, LINK_ERRORS, session
+from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.postgres.guard import Budget, Guard
 from deployments.postgres.ledger import FORWARD, entries_of_job
 from deployments.postgres.script import Script, Sent, prepare
 from deployments.postgres.stopped import GuardLost
 from deployments.postgres.transactional import Worker, run_file
 
+MIGRATE = "migrate"
 BROKEN_LINKS = 5  # how often guard or target may break away before the step gives up
 PAUSE_SECONDS = 0.5
 
@@ -26,7 +28,7 @@ class Migrate:
     """Run the scripts of the plan in one direction. A second attempt goes on after what the history shows."""
 
     direction: str = FORWARD
-    name: str = "migrate"
+    name: str = MIGRATE
     timeout: timedelta = timedelta(hours=6)
 
     def run(self, ctx: StepContext) -> StepResult:
@@ -38,6 +40,8 @@ class Migrate:
             try:
                 self._run_rest(ctx, scripts, bills)
                 break
+            except ANSWERED as locked:
+                raise TargetLocked(target=ctx.target.name) from locked
             except (GuardLost, TargetUnreachable, *LINK_ERRORS) as cut:
                 if broken == BROKEN_LINKS:
                     raise
@@ -90,7 +94,8 @@ class Migrate:
             done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
         ctx.applied(len(done))
         budget = Budget.planned(ctx.plan["budget"], connections=seen.connections)
-        with Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control) as guard:
+        watch = Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control)
+        with watch as guard, WaitsTold(ctx.job, guard):
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
                 with session(ctx.target, name=ctx.holder.session_name) as opened:
@@ -115,6 +120,7 @@ class Migrate:
                     "statement": sent.number,
                     "statements": len(script.sent),
                     "sql": sent.text,
+                    "waits": guard.bill.as_progress(),
                 }
             )
 

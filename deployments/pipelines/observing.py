@@ -1,11 +1,15 @@
 """Reading a target and keeping what was read."""
 
+from django.conf import settings
+
 from deployments.actors import Actor
-from deployments.models import Database, Observation
+from deployments.models import Database, Environment, HealthCheck, Observation
 from deployments.pipelines.world import history_of
-from deployments.postgres.catalog import observe
+from deployments.postgres.catalog import Observed, observe
 from deployments.postgres.connect import Target, session
 from deployments.postgres.history import HISTORIES
+from deployments.probe import Prober
+from deployments.services.health import keep_version
 from deployments.services.observe import keep_observation
 
 
@@ -16,11 +20,36 @@ def target_of(database: Database) -> Target:
     )
 
 
+def observe_place(database: Database, *, actor: Actor) -> Observation:
+    """Ask the application of a database's environment for its version, then read the database and store that.
+
+    What pages say runs there may have been replaced since the last run. Raises as `observe_database` does.
+    """
+    observe_application(database.environment, actor=actor)
+    return observe_database(database, actor=actor)
+
+
+def observe_application(environment: Environment, *, actor: Actor) -> None:
+    """Keep the version that the application reports, healthy or not; without an answer what is known stays."""
+    check = HealthCheck.objects.filter(environment=environment).exclude(version_path="").first()
+    if check is None:
+        return
+    timings = settings.CONFIGURATION
+    reading = Prober(timings.health_networks, timings.health_interval).ask(check.expectation())
+    if reading.version:
+        keep_version(environment, reading.version, actor=actor)
+
+
 def observe_database(database: Database, *, actor: Actor) -> Observation:
     """Read a target and store the observation. Raises what connecting, reading and keeping raise."""
     target = target_of(database)
     with session(target) as opened:
         seen = observe(opened, target, HISTORIES[database.environment.application.layout])
+    return keep_observed(database, seen, actor=actor)
+
+
+def keep_observed(database: Database, seen: Observed, *, actor: Actor) -> Observation:
+    """Store what was read of a target. Raises what keeping raises."""
     return keep_observation(
         database,
         system_identifier=seen.identity.system_identifier,

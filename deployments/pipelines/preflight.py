@@ -6,6 +6,7 @@ from typing import Any
 
 from deployments.errors import DeploymentError
 from deployments.models.run import RunKind
+from deployments.pipelines.asking import looking
 from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.activity import long_transactions
@@ -40,7 +41,7 @@ class Preflight:
         The application's health is the baseline that later steps compare with; a bad one refuses nothing, because the
         migration may be the remedy.
         """
-        with session(ctx.target, name=ctx.holder.session_name) as opened:
+        with session(ctx.target, name=ctx.holder.session_name) as opened, looking(ctx, opened):
             seen = require_as_planned(opened, ctx)
             require_owner_role(opened, ctx.target)
             in_the_way = long_transactions(opened)

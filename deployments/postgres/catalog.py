@@ -1,12 +1,13 @@
 """Reading a target: who it is, what its layout's history says, what its schema is, how big its tables are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from checks.schema import record_hash
+from checks.schema import pieces, record_hash, touched
 from deployments.postgres.connect import Session, Target
 from deployments.postgres.errors import PrivilegeMissing, ServerTooOld, TargetLocked
 from deployments.postgres.history import Applied, LayoutHistory
@@ -106,21 +107,23 @@ class Observed:
     connections: int  # max_connections
     history: list[Applied]
     schema: dict[str, str]  # object -> SHA-256 of its record
+    pieces: dict[str, dict[str, str]]  # the same of what the asked objects consist of
     sizes: dict[str, dict[str, int | None]]  # rows_estimated is None where nothing was ever counted
 
 
-def observe(opened: Session, target: Target, history: LayoutHistory) -> Observed:
+def observe(opened: Session, target: Target, history: LayoutHistory, *, into: Iterable[str] = ()) -> Observed:
     """Read a target in one snapshot, without writing. Needs no more than a role that may connect.
 
+    `into` are names, as `checks` gives them, of objects whose pieces are wanted too: columns, indexes, constraints.
     Raises ServerTooOld, TargetLocked where an object stays locked, and PrivilegeMissing where the role may not read.
     """
     try:
-        return _observe(opened, target, history)
+        return _observe(opened, target, history, into)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as locked:
         raise TargetLocked(target=target.name) from locked
 
 
-def _observe(opened: Session, target: Target, history: LayoutHistory) -> Observed:
+def _observe(opened: Session, target: Target, history: LayoutHistory, into: Iterable[str]) -> Observed:
     if opened.info.server_version < OLDEST_SERVER:
         raise ServerTooOld(target=target.name, version=opened.info.server_version)
     with opened.transaction():
@@ -133,12 +136,15 @@ def _observe(opened: Session, target: Target, history: LayoutHistory) -> Observe
             raise PrivilegeMissing(
                 target=target.name, what="read the identity of the server", remedy=remedy
             ) from refused
+        found = records(opened)
+        schema = {name: record_hash(record) for name, record in found.items()}
         return Observed(
             identity=who,
             server_version=opened.info.server_version,
             connections=int(_value(opened, "SHOW max_connections")),
             history=history.applied(opened, target),
-            schema=snapshot(opened),
+            schema=schema,
+            pieces={name: pieces(found[name]) for name in touched(schema, into)},
             sizes={
                 name: {"bytes": size, "rows_estimated": rows if rows >= 0 else None}
                 for name, size, rows in opened.execute(SIZES).fetchall()
@@ -147,12 +153,20 @@ def _observe(opened: Session, target: Target, history: LayoutHistory) -> Observe
 
 
 def snapshot(opened: Session) -> dict[str, str]:
-    """Return the hash of every object of the schema. Called inside a transaction; leaves the search path as it was."""
+    """Return the hash of every object of the schema. Called as `records` is."""
+    return {name: record_hash(record) for name, record in records(opened).items()}
+
+
+def records(opened: Session) -> dict[str, str]:
+    """Return the record of every object of the schema, as JSON.
+
+    Called inside a transaction; leaves the search path as it was.
+    """
     objects: dict[str, str] = {}
     with opened.transaction(force_rollback=True):  # undoes the search path
         opened.execute("SET LOCAL search_path = pg_catalog")
         for query in SNAPSHOT:
-            objects |= {name: record_hash(record) for name, record in opened.execute(query).fetchall()}
+            objects |= dict(opened.execute(query).fetchall())
     return objects
 
 

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from deployments.errors import DeploymentError
-from deployments.postgres.connect import Target, read_secret
+from deployments.postgres.connect import Target, connection_string
 from deployments.postgres.errors import SecretUnusable
 
 PATIENCE_SECONDS = 5.0
@@ -173,7 +173,7 @@ def usual_folders() -> Iterable[Path]:
 def asks_for_tls(target: Target) -> bool:
     """Return whether a target's connection insists on TLS. Raises SecretMissing, SecretUnusable."""
     try:
-        options = conninfo_to_dict(read_secret(target.connection))
+        options = conninfo_to_dict(connection_string(target))
     except psycopg.ProgrammingError:
         raise SecretUnusable(reference=target.connection) from None  # the parser's own message quotes the string
     mode = str(options.get("sslmode") or os.environ.get("PGSSLMODE", ""))

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from deployments.postgres.errors import (
+    ConnectionOfPrisma,
     DatabaseMissing,
     PasswordRefused,
     PoolerBetween,
@@ -21,10 +22,13 @@ from deployments.postgres.errors import (
     TargetUnreachable,
     TlsFailed,
 )
+from deployments.postgres.prisma_connection import OfPrisma, for_libpq
 
 Session = psycopg.Connection[tuple[Any, ...]]
 LINK_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What a broken connection raises, for callers that may not know the driver."""
+"""What a broken connection raises, for callers that may not know the driver. ANSWERED is caught before."""
+ANSWERED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+"""Errors of the same kind by which a server that is there says that something took too long."""
 DRIVER_ERROR = psycopg.Error
 """Whatever the driver raises, for a caller that can do without the answer."""
 
@@ -86,6 +90,19 @@ def read_secret(reference: str) -> str:
     return secret.strip()
 
 
+def connection_string(target: Target) -> str:
+    """Return the connection string of a target as libpq understands it, also where Prisma's owner wrote it.
+
+    Raises SecretMissing, SecretUnusable, ConnectionOfPrisma, PoolerBetween.
+    """
+    try:
+        return for_libpq(read_secret(target.connection))
+    except OfPrisma as found:
+        if not found.instead:
+            raise PoolerBetween(target=target.name) from None
+        raise ConnectionOfPrisma(reference=target.connection, option=found.option, instead=found.instead) from None
+
+
 @contextmanager
 def session(target: Target, *, name: str = f"{NAME_PREFIX}observer", autocommit: bool = True) -> Iterator[Session]:
     """Open a session, and close it after the block, whatever happens in it.
@@ -102,10 +119,10 @@ def session(target: Target, *, name: str = f"{NAME_PREFIX}observer", autocommit:
 def open_session(target: Target, *, name: str, autocommit: bool = True) -> Session:
     """Return a session with the primary of this target, without a pooler between.
 
-    Raises SecretMissing, SecretUnusable, TargetUnreachable, PasswordRefused, DatabaseMissing, TlsFailed, PoolerBetween,
-    TargetStandby.
+    Raises SecretMissing, SecretUnusable, ConnectionOfPrisma, TargetUnreachable, PasswordRefused, DatabaseMissing,
+    TlsFailed, PoolerBetween, TargetStandby.
     """
-    secret = read_secret(target.connection)
+    secret = connection_string(target)
     try:
         conninfo = make_conninfo(secret, **LIMITS, application_name=name)
     except psycopg.ProgrammingError:

@@ -12,12 +12,12 @@ from deployments.postgres.connect import Session, Target
 from deployments.postgres.exported import Table
 from deployments.postgres.privileges import become_owner
 
-TABLE_KINDS = ("r", "p")  # what pg_dump takes data of: views and foreign tables have theirs elsewhere
+TABLE_KINDS = ("r", "p", "S")  # what pg_dump takes data of: views and foreign tables have theirs elsewhere
 
 RELATIONS = """
 SELECT relation.oid, namespace.nspname, relation.relname, relation.relkind::text
 FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
-WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f') AND namespace.nspname !~ '^(pg_|information_schema$)'
+WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND namespace.nspname !~ '^(pg_|information_schema$)'
 """
 CHILDREN = "SELECT inhparent, inhrelid FROM pg_inherits"
 # confrelid is the table that is referred to; the action is "c" for CASCADE, "n" and "d" for SET NULL and SET DEFAULT.

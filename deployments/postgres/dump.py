@@ -57,6 +57,7 @@ class Dumped:
     at: datetime  # by the target's clock; what was committed by then is in it
     lsn: str
     tables: list[Table]
+    enums: dict[str, list[str]]  # of tables that were dumped alone: their dump does not make these types
     measured: Measured
     seconds: float
 
@@ -115,6 +116,7 @@ def dump(
         client = choose(exported)
         wanted = {table.oid for table in only or ()}
         tables = [table for table in exported.tables if only is None or table.oid in wanted]
+        enums = exported.enums_of(only) if only is not None else {}
         files = connection_files(exported.opened, target=target.name, name=holder.session_name)
         heard = Progress(total=len(tables))
         with closing(Measuring(exported, tables)) as measuring:
@@ -132,6 +134,7 @@ def dump(
         at=exported.at,
         lsn=exported.lsn,
         tables=tables,
+        enums=enums,
         measured=measured,
         seconds=time.monotonic() - started,
     )

@@ -32,6 +32,18 @@ class SecretUnusable(DeploymentError):
         )
 
 
+class ConnectionOfPrisma(DeploymentError):
+    """The connection string says something in Prisma's way that PostgreSQL's library says in another."""
+
+    code = "connection-of-prisma"
+
+    def __init__(self, *, reference: str, option: str, instead: str) -> None:
+        super().__init__(
+            f"The connection {reference} has the option {option}, which only Prisma understands. The database was not "
+            f"contacted. {instead}"
+        )
+
+
 class TargetUnreachable(DeploymentError):
     """No session with the target could be opened, and it is not known more exactly why."""
 

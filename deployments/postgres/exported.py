@@ -36,6 +36,15 @@ WHERE relation.relkind = 'r' AND relation.relpersistence <> 't'
   AND NOT EXISTS (
     SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation.oid AND deptype = 'e')
 """
+# The types of a database that columns of these tables are of: pg_dump leaves them out when it is told tables.
+ENUMS = """
+SELECT format('%%I.%%I', namespace.nspname, kind.typname), array_agg(enumlabel::text ORDER BY enumsortorder)
+FROM pg_enum JOIN pg_type kind ON kind.oid = enumtypid JOIN pg_namespace namespace ON namespace.oid = kind.typnamespace
+WHERE kind.oid IN (
+    SELECT unnest(ARRAY[used.oid, used.typelem, used.typbasetype]) FROM pg_attribute
+    JOIN pg_type used ON used.oid = atttypid WHERE attrelid = ANY(%s) AND attnum > 0 AND NOT attisdropped)
+GROUP BY 1 ORDER BY 1
+"""
 # Who is in the way of the sessions of this name. The server remembers within a transaction who was there at first.
 FORGET = "SELECT pg_stat_clear_snapshot()"
 IN_THE_WAY = """
@@ -82,6 +91,11 @@ class Exported:
     identity: Identity
     server_version: int
     tables: list[Table]
+
+    def enums_of(self, tables: Sequence[Table]) -> dict[str, list[str]]:
+        """Return the enum types that columns of these tables are of: name as SQL -> labels in order."""
+        with self.opened.transaction():
+            return dict(self.opened.execute(ENUMS, [[table.oid for table in tables]]).fetchall())
 
     def in_the_way(self) -> list[str]:
         """Return for each lock that the sessions of this name wait for: of what, and who has it."""

@@ -67,13 +67,23 @@ class Bill:
     oldest_seconds: float = 0.0
     total_seconds: float = 0.0
     applications: set[str] = field(default_factory=set)
-    blockers: list[str] = field(default_factory=list)  # who was in our way last
+    in_our_way: list[str] = field(default_factory=list)  # who is now
+    blockers: list[str] = field(default_factory=list)  # who was last
 
     def __str__(self) -> str:
         return (
             f"{self.most_waiting} sessions waited, the oldest {self.oldest_seconds:.1f} s, "
             f"all together {self.total_seconds:.1f} s"
         )
+
+    def as_progress(self) -> dict[str, Any]:
+        """Return who waits now and what it came to so far, as JSON values; durations in seconds."""
+        return {
+            "waiting": self.waiting,
+            "oldest_seconds": round(self.oldest_seconds, 2),
+            "total_seconds": round(self.total_seconds, 2),
+            "in_our_way": list(self.in_our_way),
+        }
 
     def as_evidence(self) -> dict[str, Any]:
         """Return the bill as JSON values; durations in seconds."""
@@ -187,11 +197,11 @@ class Guard:
         bill.oldest_seconds = max(bill.oldest_seconds, float(oldest))
         bill.total_seconds += waiting * self._interval
         bill.applications.update(name for name in applications or () if name)
-        blockers = [
+        bill.in_our_way = [
             f"pid {other} ({user}, {name or 'unnamed'}, {state}, in its transaction for {float(age or 0):.0f} s)"
             for other, user, name, state, age in self._session.execute(IN_OUR_WAY, {"pid": pid}).fetchall()
         ]
-        bill.blockers = blockers or bill.blockers
+        bill.blockers = bill.in_our_way or bill.blockers
 
     def _judge(self, script: Script) -> None:
         bill, budget = self.bill, self.budget

@@ -5,17 +5,23 @@ variable that leads to each. Then it stays open for as long as the program may r
 closes, and the program is ended with everything it has started. Imports nothing but the standard library.
 """
 
+import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PREFIX = "locktender-leash-"
+LOCK = "alive"
 POLITE_SECONDS = 5.0  # for pg_dump to cancel what it asked the server for
 
 
@@ -25,7 +31,8 @@ def main() -> int:
     line = read_line()
     if not line:
         return 1  # the owner is gone already
-    with tempfile.TemporaryDirectory(prefix="locktender-") as folder:
+    remove_leftovers()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, alive_in(Path(folder)):
         files = {variable: Path(folder, variable) for variable in json.loads(line)}
         for variable, text in json.loads(line).items():
             files[variable].touch(mode=0o600)
@@ -45,6 +52,30 @@ def main() -> int:
         status = program.wait()
         _send(program, signal.SIGKILL)  # what it started, and left
     return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def alive_in(folder: Path) -> Iterator[None]:
+    """Hold a lock in the folder for as long as this process lives: it is what tells a leftover. Nobody inherits it."""
+    begun, lock = folder / "begun", folder / LOCK
+    with begun.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        begun.rename(lock)  # nobody sees it before it is locked
+        yield
+
+
+def remove_leftovers() -> None:
+    """Remove the folders that killed processes like this one left, with the passwords in them.
+
+    Ours and dead: of this user, with a lock in them that nobody holds.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                with (folder / LOCK).open() as held:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
 
 
 def read_line() -> bytes:

@@ -96,6 +96,6 @@ class InDoubt(DeploymentError):
 
     def __init__(self, *, what: str, why: str) -> None:
         super().__init__(
-            f"It is not known whether {what} happened: {why}. Nothing more was started. "
-            "Look at the evidence, then confirm it as applied, run it again, or give up."
+            f"It is not known whether {what} happened: {why.rstrip('.')}. Nothing more was started. "
+            "Look at the database, then run it again or give it up."
         )

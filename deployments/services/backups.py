@@ -9,12 +9,13 @@ from deployments.actors import Actor
 from deployments.models import Backup, Job
 from deployments.models.backup import BackupLevel, BackupScope
 from deployments.services.audit import record
-from deployments.services.transition import locked_run
+from deployments.services.transition import Stale, locked_run
 
 
 def keep_backup(
     job: Job,
     *,
+    fence: int,
     scope: BackupScope,
     place: str,
     level: BackupLevel,
@@ -30,10 +31,13 @@ def keep_backup(
     """Write the row of a backup with its audit event and return it; one that was written before is returned as it is.
 
     `place` is relative to the artifacts store. The manifest's hash is in the audit chain from here on: what the
-    manifest says of the files can be trusted as far as the chain.
+    manifest says of the files can be trusted as far as the chain. Raises Stale if the job changed hands: `fence` is
+    that of the executor which made it.
     """
     with transaction.atomic():
         locked_run(job.run_id)  # one writer at a time: the second one finds the row
+        if not Job.objects.filter(pk=job.pk, fence=fence).exists():
+            raise Stale(subject=f"Job {job}", expected="held by this executor")
         if (kept := Backup.objects.filter(place=place).first()) is not None:
             return kept
         backup = Backup.objects.create(

@@ -1,7 +1,9 @@
 """What a run would do if it was asked for now: a plan as a value. Nothing is written here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+
+from django.db.models import prefetch_related_objects
 
 from checks.policy import Requirements, requirements
 from deployments.digest import canonical, digest_of
@@ -30,8 +32,8 @@ from deployments.planning import (
     require_readable_checks,
 )
 from deployments.selectors.history import latest_observation
+from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.services.plan_refusals import NoRelease, NothingToRevert, NotOnTop
-from deployments.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def draft_rollback(run: MigrationRun) -> Draft:
 
     Raises NothingToRevert, NotOnTop, NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked.
     """
+    if done := reverting(run.reverted_by.prefetch_related("jobs")):
+        raise NothingToRevert(number=run.number, by=f"#{done.number}{failed_afterwards(done)}")
     observations, back = _applied_by(run)
     if not back:
         raise NothingToRevert(number=run.number)
@@ -90,12 +94,9 @@ def draft_rollback(run: MigrationRun) -> Draft:
         if later := [name for name in applied[applied.index(back[-1]) :] if name not in back]:
             raise NotOnTop(names=later, number=run.number)
     forward = {entry["name"]: entry for entry in run.plan["migrations"]}
-    migrations = [
-        Migration.objects.filter(
-            application=run.environment.application, name=name, forward=forward[name]["forward"]
-        ).latest("id")
-        for name in back
-    ]
+    known = Migration.objects.filter(application=run.environment.application, name__in=back).order_by("id")
+    newest = {(one.name, one.forward_id): one for one in known}
+    migrations = [newest[name, forward[name]["forward"]] for name in back]
     return _draft(
         run.environment,
         kind="rollback",
@@ -114,7 +115,7 @@ def _applied_by(run: MigrationRun) -> tuple[dict[Database, Observation], list[st
     """
     places: dict[Database, Observation] = {}
     back: list[str] = []
-    if run.kind != RunKind.DEPLOY or run.reverted_by.filter(state=RunState.SUCCEEDED).exists():
+    if run.kind != RunKind.DEPLOY:
         return places, back
     planned = [entry["name"] for entry in run.plan["migrations"]]
     for database, seen in _observations(run.environment).items():
@@ -133,13 +134,14 @@ def _draft(
     environment: Environment,
     *,
     kind: str,
-    migrations: Sequence[Migration],
+    migrations: list[Migration],
     observations: Mapping[Database, Observation],
     verify: Mapping[str, str | None],
     smoke: str | None = None,
 ) -> Draft:
     policy = environment.policies.latest("version")
     part = "forward" if kind == "deploy" else "rollback"
+    prefetch_related_objects(migrations, part)
     without = [one.name for one in migrations if one.rollback_id is None]
     scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
     judged = judge_scripts(scripts, _asked(verify, smoke))
@@ -168,7 +170,8 @@ def _draft(
 def _asked(verify: Mapping[str, str | None], smoke: str | None) -> list[tuple[str, str]]:
     """Return the scripts that are only to read, with what they are called."""
     scripts = {f"{name}, verify": address for name, address in verify.items()} | {"smoke.sql": smoke}
-    return [(name, Script.objects.get(pk=address).text()) for name, address in scripts.items() if address]
+    stored = Script.objects.in_bulk([address for address in scripts.values() if address])
+    return [(name, stored[address].text()) for name, address in scripts.items() if address]
 
 
 def _observations(environment: Environment) -> dict[Database, Observation]:

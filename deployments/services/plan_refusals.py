@@ -59,8 +59,9 @@ class NothingToRevert(DeploymentError):
 
     code = "nothing-to-revert"
 
-    def __init__(self, *, number: int) -> None:
-        super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned.")
+    def __init__(self, *, number: int, by: str = "") -> None:
+        told = f"It was rolled back by run {by}." if by else "Look at its page for what it has done."
+        super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned. {told}")
 
 
 class NotOnTop(DeploymentError):

@@ -31,6 +31,8 @@ def lost(*scripts: str) -> Losses:
         ("MERGE INTO orders USING s ON true WHEN MATCHED THEN DELETE", "deletes updates"),
         ("WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone", "deletes"),
         ("EXPLAIN ANALYZE DELETE FROM orders", "deletes"),
+        ("DROP SEQUENCE orders", "alone"),
+        ("DROP SEQUENCE IF EXISTS orders CASCADE", "alone"),
     ],
 )
 def test_what_loses_rows_or_values_is_found(script, reach):
@@ -52,6 +54,9 @@ def test_what_loses_rows_or_values_is_found(script, reach):
         "DROP INDEX orders_index",
         "DROP VIEW orders_view CASCADE",
         "DROP TRIGGER t ON orders",
+        "ALTER TABLE orders DISABLE TRIGGER t",
+        "ALTER TYPE pair ADD ATTRIBUTE c int",
+        "ALTER TYPE mood ADD VALUE 'calm'",
         "DROP FUNCTION f() CASCADE",
         "DROP MATERIALIZED VIEW orders_by_day",
         "EXPLAIN DELETE FROM orders",
@@ -81,6 +86,9 @@ def test_a_schema_is_dropped_with_what_is_in_it():
         ("DROP TYPE mood CASCADE", "001_x, line 1: DROP TYPE mood"),
         ("DROP DOMAIN amount CASCADE", "001_x, line 1: DROP DOMAIN amount"),
         ("DROP EXTENSION postgis", "001_x, line 1: DROP EXTENSION postgis"),
+        ("SELECT setval('numbers', 1)", "001_x, line 1: setval of a sequence"),
+        ("ALTER TYPE pair DROP ATTRIBUTE b", "001_x, line 1: ALTER TYPE that drops or changes an attribute"),
+        ("ALTER TYPE pair ALTER ATTRIBUTE b TYPE int", "001_x, line 1: ALTER TYPE that drops or changes an attribute"),
         ("DROP OWNED BY shop", "001_x, line 1: DROP OWNED"),
         ("DROP TABL orders", '001_x cannot be read (line 1: syntax error at or near "TABL")'),
     ],

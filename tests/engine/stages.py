@@ -10,6 +10,7 @@ from deployments.pipelines.checks import BEFORE, CheckIntegrity
 from deployments.pipelines.contract import StepResult
 from deployments.pipelines.observing import target_of
 from deployments.postgres.connect import Holder, Target
+from deployments.postgres.history import HISTORIES, LayoutHistory
 from tests.engine.conftest import Rewards
 from tests.postgres.places import Stopper
 
@@ -36,11 +37,15 @@ class Stage:
 
     @property
     def job(self) -> SimpleNamespace:
-        return SimpleNamespace(run=SimpleNamespace(reverts=None))
+        return SimpleNamespace(run=SimpleNamespace(reverts=None), database=self.rewards.staging)
 
     @property
     def target(self) -> Target:
         return target_of(self.rewards.staging)
+
+    @property
+    def history(self) -> LayoutHistory:
+        return HISTORIES["sql-pairs"]
 
     def log(self, line: str) -> None:
         self.lines.append(line)

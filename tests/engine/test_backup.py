@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.models import AuditEvent, Backup
+from deployments.models import AuditEvent, Backup, Job
 from deployments.pipelines.backup import BackUp
 from deployments.pipelines.contract import PlanMoved
 from deployments.postgres.archive import BackupUnreadable
@@ -16,6 +16,7 @@ from deployments.postgres.clients import Clients
 from deployments.postgres.connect import Holder
 from deployments.selectors.audit import check_chain, events_about
 from deployments.services.decide import request_cancel
+from deployments.services.transition import Stale
 from tests.engine.backups import LEDGER, asks_for_backup, ctx_of, files_in, step_of, store_of
 from tests.engine.conftest import SHORT_LEASE, actor
 from tests.engine.processes import eventually
@@ -82,6 +83,15 @@ def test_the_record_of_a_backup_is_audited_and_tells_no_secret(ctx):
     everything = f"{result}{lines}{manifest}{list(AuditEvent.objects.values())}"
     assert "of-tests-only" not in everything
     assert "verified" not in everything.lower()
+
+
+def test_an_executor_that_was_taken_over_records_no_backup(ctx):
+    late = replace(ctx, holder=replace(ctx.holder, fence=ctx.holder.fence - 1))
+
+    with pytest.raises(Stale, match="no longer held by this executor"):
+        BackUp().run(late)
+
+    assert not Backup.objects.exists()
 
 
 def test_where_no_backup_is_asked_for_none_is_made(ctx):
@@ -200,6 +210,7 @@ def test_a_recorded_backup_that_was_damaged_is_made_again_beside_it(ctx):
     first = BackUp().run(ctx)
     spoil(ctx.artifacts.path(first.evidence["place"]))
     later = replace(ctx, holder=Holder(ctx.holder.run, ctx.holder.job, ctx.holder.fence + 1))
+    Job.objects.filter(pk=ctx.job.pk).update(fence=later.holder.fence)
 
     assert BackUp().settled(later) is None
     second = BackUp().run(later)

@@ -57,7 +57,7 @@ def test_a_check_that_fails_after_the_migration_fails_the_job_keeps_the_evidence
     job = ledger.deploy()
 
     assert (job.state, job.error_code, job.applied) == ("failed", "integrity-failed", 1), ledger.output
-    assert effect_of(job) == "all 1 applied, checks failed"
+    assert effect_of(job) == "all applied, a check failed"
     failed = step(job, "checks after")
     assert (failed.state, failed.error_code) == ("failed", "integrity-failed")
     assert "001_note, check 1 (Every entry has a note): 2; 0 was expected." in failed.summary
@@ -95,7 +95,7 @@ def test_a_constraint_that_is_not_valid_any_more_and_new_orphans_fail_without_an
     job = rewards.deploy()
 
     told = step(job, "checks after").summary
-    assert (job.error_code, effect_of(job)) == ("integrity-failed", "all 1 applied, checks failed"), rewards.output
+    assert (job.error_code, effect_of(job)) == ("integrity-failed", "all applied, a check failed"), rewards.output
     assert "Constraint ledger_owner of public.ledger: It was valid before and is not valid now." in told
     assert "Foreign key ledger_owner of public.ledger: 1 row refers to nothing; before it was 0." in told
 
@@ -108,7 +108,7 @@ def test_a_way_back_that_restores_the_balances_passes_against_the_time_before_th
 
     job = ledger.execute(ledger.start(ledger.plan_rollback(deployed.run)))
 
-    assert effect_of(deployed) == "all 1 applied, checks failed"
+    assert effect_of(deployed) == "all applied, a check failed"
     assert job.state == "succeeded", ledger.output
     (check,) = step(job, "checks after").evidence["checks"]
     assert (check["verdict"], check["detail"]) == ("passed", "2 rows, again as before the deployment.")

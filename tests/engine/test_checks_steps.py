@@ -1,15 +1,11 @@
 """The steps that ask a target around a migration, and smoke: what stops, what is only said, and what is kept."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
-from deployments.pipelines import asking
 from deployments.pipelines.checks import AFTER, BEFORE, CheckIntegrity, IntegrityFailed
 from deployments.pipelines.smoke import Smoke, SmokeFailed
-from deployments.postgres.connect import LINK_ERRORS
-from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.stages import Stage, stored
 
@@ -205,48 +201,6 @@ def test_where_there_is_nothing_to_look_at_it_is_skipped_and_says_so(stage):
         "No query is to be compared. Nothing was looked at: none of the tables that the plan touches exists."
     )
     assert after.evidence["rows"][0]["detail"] == "The table is new."
-
-
-def test_a_link_that_breaks_is_opened_again_and_everything_asked_anew(stage, monkeypatch):
-    ctx = stage((ADD, BALANCES))
-    lost = iter(LINK_ERRORS)
-    answer = asking.answer
-
-    def sometimes(*arguments, **options):
-        for error in lost:
-            raise error("the server went away")
-        return answer(*arguments, **options)
-
-    monkeypatch.setattr(asking, "answer", sometimes)
-
-    assert verdicts(ctx.before().evidence) == [("001", 1, "noted")]
-    assert ctx.lines == [
-        f"The link to rewards/staging/staging broke ({error.__name__}). Looking again." for error in LINK_ERRORS
-    ]
-
-
-def test_a_target_that_stays_away_is_given_up(stage, monkeypatch):
-    ctx = stage((ADD, BALANCES))
-    monkeypatch.setattr(asking, "reading", partial(away, ctx))
-
-    with pytest.raises(TargetUnreachable):
-        ctx.before()
-
-    assert len(ctx.lines) == asking.BROKEN_LINKS
-
-
-def test_a_person_can_stop_the_waiting_for_a_target_that_is_away(stage, monkeypatch):
-    ctx = stage((ADD, BALANCES))
-    monkeypatch.setattr(asking, "reading", lambda *_: ctx.control.asked.set() or away(ctx))
-
-    with pytest.raises(CancelledOnRequest):
-        ctx.before()
-
-    assert len(ctx.lines) == 1
-
-
-def away(ctx, *_):
-    raise TargetUnreachable(target=ctx.target.name, detail="no route")
 
 
 def test_a_person_who_asks_to_stop_is_obeyed(stage):

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from tests.engine.processes import dispatcher
 
@@ -14,7 +16,22 @@ WITHOUT_REDIS = {"REDIS_URL": "redis://127.0.0.1:9/0"}
 
 @pytest.fixture
 def manage(rewards):
-    """Run one management command; returns what it printed and its exit status."""
+    """Run one management command in this process; returns what it printed and its exit status."""
+
+    def run(*arguments: str) -> tuple[str, int]:
+        out = StringIO()
+        try:
+            call_command(*arguments, stdout=out, stderr=out)
+        except CommandError as refusal:
+            return f"{out.getvalue()}CommandError: {refusal}\n", refusal.returncode
+        return out.getvalue(), 0
+
+    return run
+
+
+@pytest.fixture
+def typed(rewards):
+    """Run one management command as a process of its own, as a person does."""
 
     def run(*arguments: str) -> tuple[str, int]:
         ended = subprocess.run(
@@ -42,7 +59,7 @@ def test_sync_plan_approve_start_and_follow(rewards, manage):
         assert said.startswith("Run #1: deploy of 2 on rewards/staging, controlled.")
         manage("start", "1", "--as", "dana")
         said, status = manage("follow", "1")
-        assert (status, said.splitlines()[-1]) == (0, "  staging: succeeded, all 2 applied"), said
+        assert (status, "  staging: succeeded, all applied" in said.splitlines()) == (0, True), said
 
         said, _ = manage("plan", "rewards/production", "--reason", "Points", "--as", "dana")
         assert "  waits: Waits for approval by 1 DBA." in said
@@ -55,26 +72,26 @@ def test_sync_plan_approve_start_and_follow(rewards, manage):
         assert said == "Run #2 approved by lee as dba.\n"
         assert manage("start", "2", "--as", "dana") == ("Run #2 is queued.\n", 0)
         said, status = manage("follow", "2")
-        assert (status, said.splitlines()[-1]) == (0, "  production: succeeded, all 2 applied"), said
+        assert (status, "  production: succeeded, all applied" in said.splitlines()) == (0, True), said
 
         said, _ = manage("plan", "rewards/staging", "--rollback", "1", "--reason", "It broke", "--as", "noor")
         assert said.startswith("Run #3: rollback of 2 on rewards/staging")
         manage("start", "3", "--as", "noor")
         said, status = manage("follow", "3")
-        assert (status, said.splitlines()[-1]) == (0, "  staging: succeeded, all 2 rolled back"), said
+        assert (status, "  staging: succeeded, all rolled back" in said.splitlines()) == (0, True), said
 
     assert rewards.tables(rewards.staging) == set()
     assert rewards.tables(rewards.production) == {"ledger"}
 
 
-def test_a_failed_run_ends_the_command_with_the_servers_words(rewards, manage):
+def test_a_failed_run_ends_the_command_with_the_servers_words(rewards, manage, typed):
     rewards.write("001_ledger", "CREATE TABLE ledger (id int)")
     rewards.write("002_bad", "ALTER TABLE ledger\n ADD points nonsense")
     with dispatcher(rewards.environment | WITHOUT_REDIS):
         manage("sync", "rewards", "--as", "dana")
         manage("plan", "rewards/staging", "--reason", "Points", "--as", "dana")
         manage("start", "1", "--as", "dana")
-        said, status = manage("follow", "1")
+        said, status = typed("follow", "1")
 
     assert status == 1
     assert "staging: failed, 1 of 2 applied Statement 1 of 002_bad (line 2) failed" in said
@@ -102,8 +119,8 @@ def test_a_refusal_has_its_code_and_no_traceback(manage, arguments, refusal):
     assert "u:p@h" not in said
 
 
-def test_the_sql_that_prepares_a_target_is_printed(rewards, manage):
-    said, status = manage("target", "rewards/staging/staging")
+def test_the_sql_that_prepares_a_target_is_printed(typed):
+    said, status = typed("target", "rewards/staging/staging")
 
     assert status == 0
     assert said.startswith("BEGIN;\nCREATE SCHEMA locktender;")

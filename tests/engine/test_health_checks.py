@@ -12,6 +12,7 @@ from deployments.actors import COMMAND_LINE
 from deployments.addresses import HealthCheckUnusable
 from deployments.authority import NotAllowed
 from deployments.models import AuditEvent, Environment, HealthCheck, Job, Step
+from deployments.pipelines.observing import observe_place
 from deployments.services import setup
 from deployments.services.decide import request_cancel
 from deployments.services.policy import change_policy
@@ -49,6 +50,7 @@ def test_the_command_sets_a_health_check_and_another_one_in_its_place(rewards, m
     assert (status, said) == (0, f"Added {PLACE}: http://shop.example/health.\n")
 
     options = "--status 204 --json-path checks.0.up --json-value true --version-path build.version".split()
+    options += ["--latency-path", "latency.p99_ms"]
     _, status = manage("add", "health", PLACE, "--url", "https://shop.example:8443/h?deep=1", *options)
 
     assert status == 0
@@ -58,6 +60,7 @@ def test_the_command_sets_a_health_check_and_another_one_in_its_place(rewards, m
         json_path="checks.0.up",
         json_value="true",
         version_path="build.version",
+        latency_path="latency.p99_ms",
     )
     first, second = AuditEvent.objects.filter(action="health-check.set").order_by("seq")
     assert (first.before, first.after["text"], second.before["text"], second.after["text"]) == (None, "up", "up", "")
@@ -90,6 +93,8 @@ def test_the_command_refuses_with_a_code_and_never_repeats_a_password(rewards, m
         ({"text": "a\x00b"}, "not printable"),
         ({"json_path": "a\x1b"}, "not printable"),
         ({"version_path": "\ud800"}, "not printable"),
+        ({"latency_path": "a\n"}, "not printable"),
+        ({"latency_path": "x" * 201}, "longer than 200"),
     ],
 )
 def test_what_cannot_be_used_stored_or_shown_is_refused_whoever_asks(rewards, fields, problem):
@@ -136,6 +141,23 @@ def test_a_healthy_application_lets_the_run_succeed_and_its_version_is_known(rew
     assert (watched.evidence["unhealthy"], watched.progress["seconds_left"]) == (0, 0)
     assert len(application.requests) == watched.evidence["healthy"] + 2  # preflight, health check
     assert Environment.objects.get(pk=rewards.staging.environment.pk).application_version == "2.4.1"
+
+
+def test_a_version_that_came_without_a_run_is_known_after_the_next_look_and_stays_while_nothing_answers(rewards):
+    place = rewards.staging.environment
+    new = answering_json({"status": "down", "version": "2.5.0"}, status=503)
+    with running(in_turn(UP, new)) as application:
+        checked(rewards, application)
+        for version in ("2.4.1", "2.5.0"):
+            observe_place(rewards.staging, actor=COMMAND_LINE)
+            place.refresh_from_db()
+            assert place.application_version == version
+
+    observe_place(rewards.staging, actor=COMMAND_LINE)
+    place.refresh_from_db()
+    assert place.application_version == "2.5.0"
+    assert rewards.staging.observations.count() == 3
+    assert AuditEvent.objects.filter(action="environment.version-reported").count() == 2
 
 
 def test_an_application_that_breaks_fails_the_run_and_the_migration_stays(rewards):

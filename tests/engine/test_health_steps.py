@@ -77,7 +77,7 @@ def stage(monkeypatch) -> Iterator[Callable[..., Stage]]:
         running_here.append(context)
         application = context.__enter__()
         expectation = Expectation(application.url(), json_path="status", json_value="up", version_path="version")
-        plan = {"requirements": {"watch_seconds": watch_seconds}}
+        plan = {"kind": "deploy", "requirements": {"watch_seconds": watch_seconds}}
         made = Stage(application, plan, **{"health": expectation} | given)
         monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: made.now))
         return made

@@ -187,3 +187,19 @@ def test_what_is_locked_after_its_size_was_read_is_not_kept_and_said(rewards, wa
     assert re.search(r"^Not kept: public.ledger \(backup-failed\).*ledger is held by pid", result.summary)
     assert files_in(ctx.artifacts) == set()
     assert not Backup.objects.exists()
+
+
+def test_a_sequence_and_the_types_of_a_kept_table_are_kept_with_it(way_back):
+    """pg_dump leaves the types out when it is told tables: without them the kept table cannot be made again."""
+    made = "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TYPE other AS ENUM ('x'); CREATE SEQUENCE numbers;"
+    ctx = way_back(
+        "DROP TABLE ledger; DROP SEQUENCE numbers",
+        forward=f"{made} CREATE TABLE ledger (id int, mood mood, all_of mood[]); CREATE TABLE users (x other)",
+    )
+
+    kept = Keep().run(ctx)
+
+    folder = ctx.artifacts.path(kept.evidence["place"])
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["enums"] == {"public.mood": ["good", "bad"]}
+    assert any(" SEQUENCE SET public numbers " in line for line in contents(folder / "dump"))

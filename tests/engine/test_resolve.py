@@ -10,6 +10,7 @@ from deployments.models.grant import Role
 from deployments.pipelines.observing import target_of
 from deployments.postgres.ledger import readopt
 from deployments.selectors.audit import events_about
+from deployments.services.decide import request_cancel
 from deployments.services.plan_refusals import NothingToRevert
 from deployments.services.resolve import NothingToResolve, ResolveReasonMissing, give_up, run_again
 from deployments.services.setup import grant
@@ -55,6 +56,16 @@ def test_only_on_call_and_dba_decide_and_only_with_a_reason(rewards, in_doubt):
         give_up(in_doubt.run, reason=" ", actor=actor("lee"))
     in_doubt.refresh_from_db()
     assert in_doubt.state == "needs_attention"
+
+
+def test_what_is_in_doubt_is_not_cancelled_because_nothing_runs(rewards, in_doubt):
+    in_doubt.run.refresh_from_db()
+
+    with pytest.raises(NotAllowed, match=r"nothing runs that could stop\. Run it again, or give it up\."):
+        request_cancel(in_doubt.run, actor=actor("noor"))
+
+    in_doubt.run.refresh_from_db()
+    assert in_doubt.run.cancel_requested_at is None
 
 
 def test_a_run_that_is_not_in_doubt_has_nothing_to_resolve(rewards):

@@ -32,6 +32,7 @@ def shop(place):
         "CREATE TABLE events (at date) PARTITION BY RANGE (at)",
         "CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
         "CREATE VIEW user_names AS SELECT * FROM users",
+        "CREATE SEQUENCE numbers",
         "CREATE SCHEMA attic",
         "CREATE TABLE attic.users (id int)",
         'CREATE TABLE attic."Odd.na""me" (id int)',
@@ -63,6 +64,7 @@ def shop(place):
         ("DROP TABLE events_2026", {"public.events_2026"}),
         ("DROP SCHEMA attic CASCADE", {"attic.users", 'attic.Odd.na"me'}),
         ("DELETE FROM user_names", {"!public.user_names"}),
+        ("DROP SEQUENCE numbers", {"public.numbers"}),
         ("SET search_path = attic; DROP TABLE users", {"attic.users", "public.users"}),
     ],
 )

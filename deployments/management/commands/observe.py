@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from deployments.management.base import Command as Base
-from deployments.pipelines.observing import observe_database
+from deployments.pipelines.observing import observe_place
 
 
 class Command(Base):
@@ -19,7 +19,7 @@ class Command(Base):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print what was found."""
-        seen = observe_database(self.database(options["database"]), actor=self.actor(options))
+        seen = observe_place(self.database(options["database"]), actor=self.actor(options))
         version = f"{seen.server_version // 10000}.{seen.server_version % 10000}"
         self.stdout.write(
             f"{seen.database}: PostgreSQL {version}, {len(seen.history)} migrations applied, "

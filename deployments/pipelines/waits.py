@@ -1,0 +1,61 @@
+"""What the application pays for a migration, told while it runs: in a thread of its own that nothing waits for."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+
+from deployments.models import Job
+from deployments.postgres.guard import Guard
+from deployments.services.progress import write_waits
+
+TELLING_SECONDS = 1.0  # no faster than a person reads
+PARTING_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class WaitsTold:
+    """Adds what the guard sees to the progress of the running step, as long as the block lasts. It fails no job."""
+
+    def __init__(self, job: Job, guard: Guard) -> None:
+        """Prepare; the thread starts with the block."""
+        self._job = job
+        self._guard = guard
+        self._told: dict[str, object] = {}
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._tell_until_closed, name="waits", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to tell."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Stop within a moment, and tell what it came to: what a migration was stopped for, the page shows too."""
+        self._closing.set()
+        self._thread.join(PARTING_SECONDS)
+        self._tell()
+
+    def _tell_until_closed(self) -> None:
+        try:
+            while not self._closing.wait(TELLING_SECONDS):
+                self._tell()
+        finally:
+            connection.close()  # this thread's own
+
+    def _tell(self) -> None:
+        waits = self._guard.bill.as_progress()
+        if waits == self._told:
+            return
+        try:
+            write_waits(self._job, waits, fence=self._job.fence or 0)
+        except (DatabaseError, InterfaceError) as away:  # the next look has all of it again
+            log.warning("waits not told", job=self._job.pk, reason=type(away).__name__)
+            connection.close()
+        else:
+            self._told = waits

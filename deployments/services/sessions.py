@@ -1,0 +1,19 @@
+"""Who signed in and out, for the record. Refusals are not in it: strangers could fill a log that forgets nothing."""
+
+from django.db import transaction
+
+from deployments.actors import Actor
+from deployments.models import User
+from deployments.services.audit import record
+
+
+def record_sign_in(user: User, *, actor: Actor) -> None:
+    """Write down that a person signed in."""
+    with transaction.atomic():
+        record(actor, "session.opened", user)
+
+
+def record_sign_out(user: User, *, actor: Actor) -> None:
+    """Write down that a person signed out."""
+    with transaction.atomic():
+        record(actor, "session.closed", user)
