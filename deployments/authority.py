@@ -1,5 +1,6 @@
 """Who may do what: one table of roles per action, and one function that answers with its reason."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,23 +80,24 @@ class Decision:
         return self.allowed
 
 
-def may(user: User, action: Action, subject: Model | None = None) -> Decision:
+def may(user: User, action: Action, subject: Model | None = None, *, held: Collection[Grant] | None = None) -> Decision:
     """Return whether this person may do this to this object now.
 
     `subject` is an application, an environment, or something of theirs; None asks about the whole installation.
+    `held` are all grants of this person, from a list that asks about many objects at once; None has them read here.
     Rights come from grants alone: Django's `is_superuser` opens nothing.
     """
     if not user.is_active:
         return Decision(allowed=False, reason="This account is closed. Ask an administrator to open it.")
-    held = sorted(set(roles(user, subject)) & ROLES[action])
-    if not held:
+    fitting = sorted(set(roles(user, subject, held=held)) & ROLES[action])
+    if not fitting:
         return Decision(
             allowed=False,
             reason=f"You may not {action.value}: that takes the role {_either(ROLES[action])}{_where(subject)}.",
         )
     if (run := _run_of(subject)) and (refusal := _refusal_by_run(user, action, run)):
         return Decision(allowed=False, reason=refusal)
-    return Decision(allowed=True, reason=f"You hold the role {_either(held)}{_where(subject)}.")
+    return Decision(allowed=True, reason=f"You hold the role {_either(fitting)}{_where(subject)}.")
 
 
 class NotAllowed(DeploymentError):
@@ -116,9 +118,10 @@ def require(actor: Actor, action: Action, subject: Model | None = None) -> User:
     return actor.user
 
 
-def roles(user: User, subject: Model | None = None) -> list[Role]:
-    """Return the roles this person holds for this object, sorted."""
-    return sorted({Role(grant.role) for grant in _covering(subject).filter(user=user)})
+def roles(user: User, subject: Model | None = None, *, held: Collection[Grant] | None = None) -> list[Role]:
+    """Return the roles this person holds for this object, sorted. `held` as in `may`."""
+    grants = _covering(subject).filter(user=user) if held is None else [one for one in held if _covers(one, subject)]
+    return sorted({Role(grant.role) for grant in grants})
 
 
 def eligible(action: Action, subject: Model) -> list[User]:
@@ -148,6 +151,16 @@ def _covering(subject: Model | None) -> QuerySet[Grant]:
     if environment is not None:
         reach |= Q(environment=environment)
     return Grant.objects.filter(reach)
+
+
+def _covers(grant: Grant, subject: Model | None) -> bool:
+    """Return what `_covering` asks the database, for one grant."""
+    application, environment = _place(subject)
+    if grant.application_id is None:
+        return True
+    if grant.environment_id is None:
+        return application is not None and grant.application_id == application.pk
+    return environment is not None and grant.environment_id == environment.pk
 
 
 def _place(subject: Model | None) -> tuple[Application | None, Environment | None]:  # noqa: PLR0911 # one per kind
@@ -194,6 +207,8 @@ def _refusal_by_run(user: User, action: Action, run: MigrationRun) -> str:
             return _refusal_to_roll_back(run)
         case Action.CANCEL | Action.RESOLVE if run.state not in RUN_ACTIVE:
             return f"{_it_is(run)}: it is over."
+        case Action.CANCEL if run.state == RunState.NEEDS_ATTENTION:
+            return f"{_it_is(run)}: nothing runs that could stop. Run it again, or give it up."
         case Action.RESOLVE if run.state != RunState.NEEDS_ATTENTION:
             return f"{_it_is(run)}: it goes on by itself."
     return ""
@@ -204,9 +219,9 @@ def _refusal_to_decide(user: User, run: MigrationRun) -> str:
         return f"{_it_is(run)}: there is nothing left to decide."
     if run.requested_by_id == user.pk:
         return f"You requested run {run}. Somebody else decides about it."
-    if run.authors.filter(user=user).exists():
+    if any(one.user_id == user.pk for one in run.authors.all()):
         return f"You wrote part of what run {run} would execute. Somebody else decides about it."
-    if run.approvals.filter(approver=user).exists():
+    if any(one.approver_id == user.pk for one in run.approvals.all()):
         return f"You have decided about run {run} already."
     return ""
 

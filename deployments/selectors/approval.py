@@ -253,7 +253,7 @@ def _observed(database: Database, seen: Observation | None, entry: Mapping[str, 
 
 
 def _elsewhere(run: MigrationRun, plan: Mapping[str, Any]) -> Known:
-    """Return the newest run that brought the same scripts to an earlier environment."""
+    """Return the newest runs that brought the same scripts to an earlier environment."""
     wanted = {(entry["name"], entry["forward"]) for entry in plan["migrations"]}
     runs = MigrationRun.objects.filter(
         environment__application=run.environment.application_id,
@@ -261,17 +261,19 @@ def _elsewhere(run: MigrationRun, plan: Mapping[str, Any]) -> Known:
         kind=RunKind.DEPLOY,
         state=RunState.SUCCEEDED,
     ).select_related("environment")
-    best: tuple[int, MigrationRun] | None = None
+    left, brought = set(wanted), []
     for other in runs.order_by("-number")[:MOST_STAGING_RUNS]:
-        same = len(wanted & {(entry["name"], entry["forward"]) for entry in other.plan["migrations"]})
-        if same and (best is None or same > best[0]):
-            best = same, other
+        same = left & {(entry["name"], entry["forward"]) for entry in other.plan["migrations"]}
+        if same:
+            left -= same
+            brought.append((other, len(same)))
     title = "Run in an earlier environment"
-    if best is None:
+    if not brought:
         return Known(title, "not-measured", "No run brought these scripts to an earlier environment.")
-    count, other = best
-    told = f"Run {other} succeeded on {other.environment.slug} with {count} of these {len(wanted)}, byte for byte."
-    return Known(title, "passed" if count == len(wanted) else "partly", told, other.finished_at, other)
+    newest = brought[0][0]
+    told = " and ".join(f"{other} on {other.environment.slug} with {count}" for other, count in brought)
+    told = f"Succeeded, byte for byte: {told} of these {len(wanted)}."
+    return Known(title, "partly" if left else "passed", told, newest.finished_at, newest)
 
 
 def _relations(plan: Mapping[str, Any], observed: Mapping[Database, Observation | None]) -> list[Relation]:

@@ -6,7 +6,9 @@ from typing import Any
 
 from deployments.models import Step
 
-MOST_ROWS = 300  # of one table; the record has them all
+PROVEN = {"readable": "read to the end when it was made, never restored"}
+MOST_ROWS = 100  # of one table; the record has them all
+URGENCY = {"failed": 0, "unhealthy": 1, "not-measured": 2}  # other verdicts ask nothing of anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _migrated(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
 def _backup(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
     yield "Place", Cell(told["place"], "code")
     yield "Size", Cell(told["bytes"], "size")
-    yield "Proven", Cell({"readable": "read to the end, not restored"}.get(told["level"], told["level"]))
+    yield "Proven", Cell(PROVEN.get(told["level"], told["level"]))
     yield "Tables", Cell(told["tables"], "number")
     yield "Rows counted", Cell(told["rows"], "number")
     if told.get("tables_not_measured"):
@@ -104,6 +106,8 @@ def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
     yield _table("Checks", ("Check", "Verdict", "Found", "#Took"), map(_check, told.get("checks", ())))
     for part, title in (("constraints", "Constraints"), ("indexes", "Indexes"), ("orphans", "Foreign keys")):
         yield _table(title, ("Name", "Verdict", "Found"), map(_item, told.get(part, ())))
+    schema = told.get("schema", {})
+    yield _table("Schema", ("Name", "Verdict", "Found"), _differences(schema))
     yield _table(
         "Rows", ("Table", "Verdict", "Found", "#Rows"), map(_rows, told.get("rows", ()) if _is_list(told) else ())
     )
@@ -128,7 +132,13 @@ def _is_list(told: Mapping[str, Any]) -> bool:
 
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[Cell, ...]]) -> Table:
     every = tuple(rows)
+    if len(every) > MOST_ROWS:  # what needs a person is not among those that are left out
+        every = tuple(sorted(every, key=_urgency))
     return Table(title, heads, every[:MOST_ROWS], max(0, len(every) - MOST_ROWS))
+
+
+def _urgency(row: tuple[Cell, ...]) -> int:
+    return min((URGENCY.get(cell.value, len(URGENCY)) for cell in row if cell.kind == "state"), default=len(URGENCY))
 
 
 def _verdict(entry: Mapping[str, Any]) -> Cell:
@@ -142,6 +152,19 @@ def _check(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 def _item(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
     return Cell(f"{entry['table']}: {entry['name']}", "code"), _verdict(entry), Cell(entry["detail"])
+
+
+def _differences(schema: Mapping[str, Any]) -> Iterable[tuple[Cell, ...]]:
+    """Yield what is not as it was before the run that was rolled back, or that all of it is."""
+    if "verdict" not in schema:
+        return
+    entries = schema["differences"]
+    if not entries:
+        yield Cell("Everything"), Cell(schema["verdict"].replace(" ", "-"), "state"), Cell(schema["sentence"])
+    for entry in entries:
+        by_others = "; changed between the two runs, by something else" if entry["is_by_others"] else ""
+        verdict = "noted" if entry["is_by_others"] else "failed"
+        yield Cell(entry["name"], "code"), Cell(verdict, "state"), Cell(f"It {entry['what']}{by_others}.")
 
 
 def _rows(entry: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -37,12 +37,17 @@ def missing_before(environment: Environment, names: set[str]) -> set[str]:
 
     A database that was never observed has none. Earlier is by promotion rank.
     """
-    missing: set[str] = set()
+    return set().union(*(names - applied for applied in applied_before(environment)))
+
+
+def applied_before(environment: Environment) -> list[set[str]]:
+    """Return what each database of the earlier environments of the application has, as last observed."""
     earlier = Database.objects.filter(
         environment__application=environment.application_id, environment__rank__lt=environment.rank
     )
     databases = list(earlier)
     read = latest_observations(databases)
-    for database in databases:
-        missing |= names - {entry["name"] for entry in (read[database.pk].history if database.pk in read else ())}
-    return missing
+    return [
+        {entry["name"] for entry in (read[database.pk].history if database.pk in read else ())}
+        for database in databases
+    ]

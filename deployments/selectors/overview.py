@@ -1,33 +1,21 @@
 """Does anything need me now? What waits for a person, what runs, and how each environment is."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max, Prefetch, QuerySet
 from django.utils.timezone import now
 
-from checks.policy import Unmet
-from deployments.authority import ROLES, Action, may, roles, seen_environments
+from deployments.authority import ROLES, Action, may, seen_environments
 from deployments.models import AuditEvent, Environment, Job, MigrationRun, Step, User
 from deployments.models.run import RunKind
 from deployments.selectors.readings import newest_reading
-from deployments.selectors.runs import blocking_job, effect_of, unmet_of
+from deployments.selectors.runs import blocking_jobs, effect_of
+from deployments.selectors.waiting import Waiting, waiting_runs
 from deployments.states import JobState, RunState, StepState
 
-MOST_WAITING = 50
 DAY = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A run that waits for somebody, why, and whether this person can do something about it."""
-
-    run: MigrationRun
-    unmet: tuple[Unmet, ...]
-    may_decide: bool
-    is_wanted: bool  # it waits for a role that this person holds, and they may decide
-    may_start: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +32,14 @@ class Need:
     who: str
     since: datetime
     is_mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Everything that needs somebody; `more` runs wait besides, the newest."""
+
+    shown: tuple[Need, ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +97,7 @@ def changed_at(user: User) -> str:
     )
 
 
-def waiting_runs(user: User) -> list[Waiting]:
-    """Return the runs that await a decision or their start and that this person may see, those for them first."""
-    runs = _runs(seen_environments(user)).filter(state=RunState.AWAITING).order_by("number")[:MOST_WAITING]
-    found = [_waiting(user, run) for run in runs]
-    return sorted(found, key=lambda one: not (one.is_wanted or one.may_start))
-
-
-def needs(user: User) -> list[Need]:
+def needs(user: User) -> Needs:
     """Return what needs somebody, most urgent first: what this person can do something about, then the rest.
 
     In both, first runs in doubt, which hold their databases, then failed ones that nothing came after, then those that
@@ -118,14 +107,18 @@ def needs(user: User) -> list[Need]:
     runs = _runs(seen)
     doubtful = [_doubtful(user, run) for run in runs.filter(state=RunState.NEEDS_ATTENTION).order_by("number")]
     failed = [_failed(user, run) for run in _last_failures(runs)]
-    waiting = [_asked_for(one) for one in waiting_runs(user)]
-    return sorted([*doubtful, *failed, *waiting], key=lambda one: not one.is_mine)
+    waiting = waiting_runs(user)
+    asked = [_asked_for(one) for one in waiting.shown]
+    return Needs(tuple(sorted([*doubtful, *failed, *asked], key=lambda one: not one.is_mine)), waiting.more)
 
 
 def working(user: User) -> list[Working]:
     """Return what is queued or running, oldest first."""
+    steps = Prefetch("jobs__steps", Step.objects.filter(state=StepState.RUNNING))
     runs = _runs(seen_environments(user)).filter(state__in=[RunState.QUEUED, RunState.RUNNING]).order_by("number")
-    return [_working(run) for run in runs]
+    at_work = list(runs.prefetch_related(steps))
+    holders = blocking_jobs({job.database_id for run in at_work for job in run.jobs.all()})
+    return [_working(run, holders) for run in at_work]
 
 
 def places(user: User) -> list[Place]:
@@ -192,7 +185,7 @@ def _doubtful(user: User, run: MigrationRun) -> Need:
         run=run,
         sign=RunState.NEEDS_ATTENTION,
         said="we do not know what the database did",
-        why=f"{job.error if job else ''} Look, then run it again or give it up.".strip(),
+        why=job.error if job else "Look, then run it again or give it up.",
         who=_who(Action.RESOLVE),
         since=(job.heartbeat_at if job else None) or run.created_at,
         is_mine=bool(may(user, Action.RESOLVE, run)),
@@ -201,33 +194,20 @@ def _doubtful(user: User, run: MigrationRun) -> Need:
 
 def _failed(user: User, run: MigrationRun) -> Need:
     job = next((one for one in run.jobs.all() if one.state == JobState.FAILED), None)
-    has_applied = any(one.applied for one in run.jobs.all())
+    can_go_back = run.kind == RunKind.DEPLOY and any(one.applied for one in run.jobs.all())
     return Need(
         run=run,
         sign=RunState.FAILED,
         said=effect_of(job) if job else "nothing applied",
         why=job.error if job else "",
-        who=_who(Action.ROLL_BACK if has_applied else Action.REQUEST),
+        who=_who(Action.ROLL_BACK if can_go_back else Action.REQUEST),
         since=run.finished_at or run.created_at,
-        is_mine=run.requested_by_id == user.pk or (has_applied and bool(may(user, Action.ROLL_BACK, run))),
-    )
-
-
-def _waiting(user: User, run: MigrationRun) -> Waiting:
-    unmet = unmet_of(run)
-    wanted = {one.rule.removeprefix("approval-") for one in unmet if one.rule.startswith("approval-")}
-    may_decide = bool(wanted) and bool(may(user, Action.DECIDE, run))
-    return Waiting(
-        run=run,
-        unmet=unmet,
-        may_decide=may_decide,
-        is_wanted=may_decide and not wanted.isdisjoint(roles(user, run)),
-        may_start=not unmet and bool(may(user, Action.REQUEST, run)),
+        is_mine=run.requested_by_id == user.pk or (can_go_back and bool(may(user, Action.ROLL_BACK, run))),
     )
 
 
 def _asked_for(waiting: Waiting) -> Need:
-    wants_people = any(one.rule.startswith("approval-") for one in waiting.unmet)
+    wants_people = waiting.wants_people
     ready = "Everything that was asked for is there. It starts when somebody presses Start."
     risk = str(waiting.run.plan["class"]).capitalize()
     action = Action.DECIDE if wants_people else Action.REQUEST
@@ -242,9 +222,9 @@ def _asked_for(waiting: Waiting) -> Need:
     )
 
 
-def _working(run: MigrationRun) -> Working:
+def _working(run: MigrationRun, holders: Mapping[int, Job]) -> Working:
     jobs: Iterable[Job] = [job for job in run.jobs.all() if job.state in {JobState.QUEUED, JobState.RUNNING}]
     job = next((one for one in jobs if one.state == JobState.RUNNING), None) or next(iter(jobs), None)
-    step = job.steps.filter(state=StepState.RUNNING).first() if job else None
-    holder = blocking_job(job) if job and job.state == JobState.QUEUED else None
+    step = next(iter(job.steps.all()), None) if job else None
+    holder = holders.get(job.database_id) if job and job.state == JobState.QUEUED else None
     return Working(run, job, step, holder.run if holder else None)

@@ -99,6 +99,8 @@ def _note(step: Step) -> str:
 def how_far(step: Step) -> str:
     """Return the progress of a running step in a few words, "" if it has told none."""
     told = step.progress
+    if "away_seconds" in told:
+        return f"database away for {told['away_seconds']}\u00a0s"
     if "number" in told:
         return f"migration {told['number']} of {told['of']}"
     if "check" in told:
@@ -107,9 +109,7 @@ def how_far(step: Step) -> str:
         return f"{told['tables_done']} of {told['tables']} tables"
     if "probe" in told:
         return f"probe {told['probe']} of {told['of']}"
-    if "seconds_left" in told:
-        return f"{told['seconds_left']}\u00a0s left"
-    return ""
+    return f"{told['seconds_left']}\u00a0s left" if "seconds_left" in told else ""
 
 
 def first_sentence(text: str) -> str:

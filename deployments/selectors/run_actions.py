@@ -8,6 +8,7 @@ from deployments.authority import Action, eligible, may
 from deployments.models import MigrationRun, User
 from deployments.models.run import RunKind
 from deployments.selectors.run_verdict import Work
+from deployments.selectors.runs import reverting
 from deployments.states import RUN_ACTIVE, RunState
 
 APPROVE, START, CANCEL, RESOLVE, ROLL_BACK = "approve", "start", "cancel", "resolve", "rollback"
@@ -110,8 +111,8 @@ def _by_the_run(
 def _no_way_back(run: MigrationRun, works: Sequence[Work], reverted_by: Sequence[MigrationRun]) -> str:
     if run.kind != RunKind.DEPLOY:
         return "A way back is not rolled back: deploy again instead."
-    if done := [one for one in reverted_by if one.state == RunState.SUCCEEDED]:
-        return f"Run {done[-1]} has rolled it back already."
+    if done := reverting(reverted_by):
+        return f"Run {done} has rolled it back already."
     if run.state in RUN_ACTIVE:
         return "Not while the run is open. Cancel it or let it end first."
     if not any(one.job.applied for one in works):

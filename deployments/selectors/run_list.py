@@ -12,7 +12,7 @@ from deployments.models.approval import Approval
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
 from deployments.selectors.run_page import ROLE_NAMES, What, what_of
-from deployments.selectors.runs import effect_of
+from deployments.selectors.runs import effect_of, failed_afterwards, reverting
 from deployments.states import RUN_ACTIVE, RUN_FINAL, RunState
 
 PAGE = 25
@@ -75,7 +75,7 @@ def run_list(user: User, wanted: Filter, *, before: int | None = None, newest: i
     rest = page.filter(number__lt=before) if before is not None else page
     rows = list(
         rest.select_related("environment__application", "requested_by", "reverts")
-        .prefetch_related("jobs__run", "approvals__approver", "reverted_by")
+        .prefetch_related("jobs__run", "approvals__approver", "reverted_by__jobs")
         .order_by("-number")[: PAGE + 1]
     )
     successors = {
@@ -145,8 +145,8 @@ def _effect(run: MigrationRun, successor: MigrationRun | None) -> str:
         return f"by {no.approver}" + (f": “{no.comment}”" if no.comment else "") if no else ""
     jobs = sorted(run.jobs.all(), key=lambda job: job.position)
     told = list(dict.fromkeys(effect_of(job) for job in jobs)) or ["never ran"]
-    back = next((one for one in run.reverted_by.all() if one.state == RunState.SUCCEEDED), None)
-    return ", ".join([*told, *([f"rolled back by {back}"] if back else [])])
+    back = reverting(run.reverted_by.all())
+    return ", ".join([*told, *([f"rolled back by {back}{failed_afterwards(back)}"] if back else [])])
 
 
 def _decided(roles: list[str], approvals: Iterable[Approval]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from checks.policy import NOT_ASKED, Unmet
 from deployments.authority import Action, eligible, may, roles
-from deployments.models import Job, MigrationRun, Step, StepLog, User
+from deployments.models import Job, LatencyReading, MigrationRun, Step, StepLog, User
 from deployments.models.approval import Approval
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
@@ -21,10 +21,12 @@ from deployments.selectors.history import latest_observation
 from deployments.selectors.rail import MIGRATE, is_lost, rail_of
 from deployments.selectors.run_actions import Door, doors
 from deployments.selectors.run_verdict import Verdict, Work, verdict_of
-from deployments.selectors.runs import blocking_job, unmet_of
+from deployments.selectors.runs import blocking_job, reverting, unmet_of
+from deployments.selectors.waits import Waits, waits_of
 from deployments.states import RUN_ACTIVE, JobState, RunState, StepState
 
 TAIL = 12  # lines of the live step's log
+MOST_NEAR, SHOWN_BEFORE = 30, 5  # migrations of a live step that are sent each second, and of those the ones behind it
 SUCCESSOR_WAIT = timedelta(seconds=60)  # a superseded run is looked at for so long: its successor comes after it
 ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
 
@@ -43,8 +45,11 @@ class Open:
 
     work: Work
     step: Step
-    migrations: tuple[tuple[str, str], ...]  # name, and where it stands
+    migrations: tuple[tuple[str, str], ...]  # name, and where it stands: those around the place where the job is
+    before: int  # how many of the plan stand before these, and after them
+    after: int
     lines: tuple[StepLog, ...]
+    waits: Waits | None  # what the application pays, as the guard told
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class RunPage:
     not_asked: tuple[str, ...]
     successor: MigrationRun | None
     reverted_by: tuple[MigrationRun, ...]
+    back: MigrationRun | None  # the one of these that has undone the run
     is_final: bool
     version: str
 
@@ -110,8 +116,9 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     works = tuple(_work(job, steps, now) for job in jobs_of(run))
     unmet = unmet_of(run) if run.state == RunState.AWAITING else ()
     successor = MigrationRun.objects.filter(supersedes=run).first()
-    reverted_by = tuple(run.reverted_by.order_by("number"))
+    reverted_by = tuple(run.reverted_by.prefetch_related("jobs").order_by("number"))
     last_line = StepLog.objects.filter(step__job__run=run).aggregate(last=Max("id"))["last"]
+    last_latency = LatencyReading.objects.filter(job__run=run).aggregate(last=Max("id"))["last"]
     waits_for_decision = run.state == RunState.AWAITING
     approvals = tuple(run.approvals.all())
     wants_people = any(one.rule.startswith("approval-") for one in unmet)
@@ -120,6 +127,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     moving = (
         run.revision,
         last_line,
+        last_latency,
         [(one.job.heartbeat_at, one.lost, one.blocked_by and one.blocked_by.pk) for one in works],
         [one.text for one in unmet],
         successor and successor.pk,
@@ -141,6 +149,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         not_asked=NOT_ASKED,
         successor=successor,
         reverted_by=reverted_by,
+        back=reverting(reverted_by),
         is_final=_is_final(run, successor, now),
         version=hashlib.sha256(repr(moving).encode()).hexdigest()[:16],
     )
@@ -184,8 +193,11 @@ def _opened(works: Iterable[Work]) -> Iterable[Open]:
         if stage is None or stage.step is None:
             continue
         lines = list(StepLog.objects.filter(step=stage.step).order_by("-number")[:TAIL])[::-1]
-        migrations = tuple(_migrations(work, stage.step)) if stage.name == MIGRATE else ()
-        yield Open(work=work, step=stage.step, migrations=migrations, lines=tuple(lines))
+        waits = waits_of(stage.step, work.job.run.plan["budget"])
+        every = list(_migrations(work, stage.step)) if stage.name == MIGRATE else []
+        begin = max(0, min(work.job.applied - SHOWN_BEFORE, len(every) - MOST_NEAR))
+        near = tuple(every[begin : begin + MOST_NEAR])
+        yield Open(work, stage.step, near, begin, len(every) - begin - len(near), tuple(lines), waits)
 
 
 def _migrations(work: Work, step: Step) -> Iterable[tuple[str, str]]:

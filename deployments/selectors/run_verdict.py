@@ -1,14 +1,16 @@
 """The verdict of a run: the one sentence that matters now, one plain one, and a few facts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from checks.policy import Unmet
+from checks.verdicts import Verdict as Judged
 from deployments.models import Job, MigrationRun, Script
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
 from deployments.selectors.rail import MIGRATE, Stage, how_far
+from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.states import JobState, RunState
 
 DOES = {
@@ -89,10 +91,11 @@ def verdict_of(
     reverted_by: Sequence[MigrationRun] = (),
 ) -> Verdict:
     """Return the verdict of a run as it stands."""
-    back = next((one for one in reverted_by if one.state == RunState.SUCCEEDED), None)
+    back = reverting(reverted_by)
     if back is not None:
         facts = (Fact("Had applied", in_force(run, works)), *_times(run, works))
-        return Verdict("rolled-back", f"Rolled back by run {back}.", "Nothing of this run is in force any more.", facts)
+        say = f"Rolled back by run {back}{failed_afterwards(back)}."
+        return Verdict("rolled-back", say, "Nothing of this run is in force any more.", facts)
     if run.state == RunState.AWAITING:
         return _awaiting(run, unmet)
     if run.state == RunState.RUNNING:
@@ -195,9 +198,18 @@ def _succeeded(run: MigrationRun, works: Sequence[Work]) -> Verdict:
     measured = any(one.shown == RunState.SUCCEEDED for one in stages)
     health = "The application answered healthy." if measured else "Health was not measured."
     facts = (Fact("In force", in_force(run, works)), *_times(run, works))
-    back = run.kind == RunKind.ROLLBACK
-    say = f"Rolled back: {effect(run, works)[:1].lower()}{effect(run, works)[1:]}" if back else effect(run, works)
-    return Verdict(run.state, f"{say} {health}", "Nothing is to be done.", facts)
+    if differs := [sentence for work in works for sentence in _schema_differs(work)]:
+        say = f"{effect(run, works)} {' '.join(differs)} {health}"
+        return Verdict(run.state, say, "Look at what differs, and correct it in a new migration.", facts)
+    return Verdict(run.state, f"{effect(run, works)} {health}", "Nothing is to be done.", facts)
+
+
+def _schema_differs(work: Work) -> Iterator[str]:
+    """Yield that the way back did not leave the schema as it was, if so."""
+    for stage in work.rail:
+        told = stage.step.evidence.get("schema", {}) if stage.step else {}
+        if told.get("verdict") == Judged.FAILED:
+            yield f"{work.job.database.name}: {told['sentence']}"
 
 
 def _ended(run: MigrationRun, works: Sequence[Work]) -> Verdict:
@@ -253,7 +265,7 @@ def effect(run: MigrationRun, works: Sequence[Work]) -> str:
     if len(works) > 1 and any(one.job.applied != most for one in works):
         told = "; ".join(f"{one.job.database.name} {one.job.applied} of {planned}" for one in works)
         return f"Of {planned} migrations {verb}: {told}."
-    whole = f"All {planned}" if planned > 1 else "The migration"
+    whole = f"All {planned}" if planned > 1 else "The migration was"
     return f"{whole} {verb}." if most == planned else f"{most} of {planned} {verb}."
 
 

@@ -1,27 +1,52 @@
 """What screens and commands read about runs."""
 
-from checks.policy import Given, Requirements, Unmet, unmet
-from deployments.models import Job, MigrationRun
-from deployments.models.approval import Verdict
-from deployments.selectors.history import missing_before
-from deployments.states import OCCUPYING
+from collections.abc import Collection, Iterable
 
-AFTERWARDS = {"unhealthy": ", unhealthy", "integrity-failed": ", checks failed", "smoke-failed": ", smoke failed"}
-"""What a job says of its effect when everything was committed and a later step failed, by the error's code."""
+from checks.policy import Given, Requirements, Unmet, unmet
+from deployments.models import Approval, Job, MigrationRun
+from deployments.models.approval import Verdict
+from deployments.models.run import RunKind
+from deployments.selectors.history import applied_before
+from deployments.states import OCCUPYING, RUN_FINAL, RunState
+
+AFTERWARDS = {
+    "unhealthy": ("unhealthy", "the application is unhealthy"),
+    "integrity-failed": ("a check failed", "a check failed"),
+    "smoke-failed": ("a smoke check failed", "a smoke check failed"),
+}
+"""Why a job did not succeed although everything was committed, by the error's code: in its effect, and as a reason."""
+NOT_TO_THE_END = ("not checked to the end", "it was not checked to the end")
 
 
 def unmet_of(run: MigrationRun) -> tuple[Unmet, ...]:
     """Return what an awaiting run still needs; empty when it may start."""
-    plan = run.plan
     approvals = run.approvals.filter(verdict=Verdict.APPROVED).select_related("approver")
-    needs = Requirements.of_plan(plan["requirements"])
-    names = {entry["name"] for entry in plan["migrations"]}
     # The way back is never held up by an environment that comes before.
-    missing = missing_before(run.environment, names) if run.kind == "deploy" else set()
+    before = applied_before(run.environment) if run.kind == RunKind.DEPLOY else []
+    return _unmet(run, approvals, before)
+
+
+def unmet_of_each(runs: Collection[MigrationRun]) -> dict[int, tuple[Unmet, ...]]:
+    """Return the same of many runs, by id. `approvals__approver` of each is prefetched."""
+    deploys = {run.environment_id: run.environment for run in runs if run.kind == RunKind.DEPLOY}
+    before = {key: applied_before(environment) for key, environment in deploys.items()}
+    return {
+        run.pk: _unmet(
+            run,
+            [one for one in run.approvals.all() if one.verdict == Verdict.APPROVED],
+            before[run.environment_id] if run.kind == RunKind.DEPLOY else [],
+        )
+        for run in runs
+    }
+
+
+def _unmet(run: MigrationRun, approvals: Iterable[Approval], before: Iterable[set[str]]) -> tuple[Unmet, ...]:
+    plan = run.plan
+    names = {entry["name"] for entry in plan["migrations"]}
     return unmet(
-        needs,
+        Requirements.of_plan(plan["requirements"]),
         given=[Given(person=one.approver.username, role=one.role) for one in approvals],
-        missing_in_staging=missing,
+        missing_in_staging=set().union(*(names - applied for applied in before)),
     )
 
 
@@ -35,6 +60,12 @@ def blocking_job(job: Job) -> Job | None:
     )
 
 
+def blocking_jobs(databases: Collection[int]) -> dict[int, Job]:
+    """Return the job that holds the slot of each of these databases, by the database's id."""
+    found = Job.objects.filter(database__in=databases, writes=True, state__in=sorted(OCCUPYING)).select_related("run")
+    return {job.database_id: job for job in found}
+
+
 def effect_of(job: Job) -> str:
     """Return what a job has done to its database, in words: the first thing to know about a run that is over."""
     planned = len(job.run.plan["migrations"])
@@ -43,4 +74,33 @@ def effect_of(job: Job) -> str:
         return f"nothing {verb}"
     if job.applied < planned:
         return f"{job.applied} of {planned} {verb}"
-    return f"all {planned} {verb}{AFTERWARDS.get(job.error_code, '')}"
+    return f"all {verb}, {_afterwards(job)[0]}" if job.error_code else f"all {verb}"
+
+
+def reverting(backs: Iterable[MigrationRun]) -> MigrationRun | None:
+    """Return the one of these ways back that has undone all it was planned for, whatever was found afterwards.
+
+    A check that fails takes nothing of it back: such a run has failed, and its work is done.
+    """
+    return next((one for one in backs if one.state == RunState.SUCCEEDED or _is_done(one)), None)
+
+
+def failed_afterwards(back: MigrationRun) -> str:
+    """Return why a way back that has undone everything did not succeed, to follow its number; "" if it did."""
+    if back.state == RunState.SUCCEEDED:
+        return ""
+    if back.state == RunState.CANCELLED:
+        return ", which was cancelled afterwards"
+    why = next((_afterwards(job)[1] for job in back.jobs.all() if job.error_code), NOT_TO_THE_END[1])
+    return f", which failed afterwards because {why}"
+
+
+def _afterwards(job: Job) -> tuple[str, str]:
+    return AFTERWARDS.get(job.error_code, NOT_TO_THE_END)
+
+
+def _is_done(back: MigrationRun) -> bool:
+    if back.state not in RUN_FINAL:
+        return False
+    planned, jobs = len(back.plan["migrations"]), list(back.jobs.all())
+    return bool(jobs) and all(job.applied == planned for job in jobs)

@@ -1,17 +1,17 @@
 """What a person reads before they roll a run back: what it left, what the scripts destroy, and what is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max
 
 from checks.losses import Losses, losses
-from deployments.models import Backup, Job, Migration, MigrationRun, Observation
+from deployments.models import Backup, Job, Migration, MigrationRun, Observation, Step
 from deployments.models.backup import BackupScope
 from deployments.models.run import RunKind
 from deployments.selectors.history import latest_observations
-from deployments.selectors.runs import effect_of
+from deployments.selectors.runs import effect_of, failed_afterwards, reverting
 from deployments.states import RUN_ACTIVE, RunState
 
 PRISMA = "prisma"
@@ -40,6 +40,7 @@ class WayBack:
     backups: tuple[Backup, ...]
     open_back: MigrationRun | None  # a way back that is not over
     done_back: MigrationRun | None
+    restored: tuple[str, ...]  # what that one said of the schema, for each database
     is_prisma: bool
 
     @property
@@ -48,7 +49,8 @@ class WayBack:
         if self.run.kind != RunKind.DEPLOY:
             return f"Run {self.run} is itself a way back. Deploy again instead."
         if self.done_back is not None:
-            return f"Run {self.done_back} has rolled it back already."
+            why = failed_afterwards(self.done_back)
+            return f"Run {self.done_back}{why}{',' if why else ''} has rolled it back already."
         if self.open_back is not None:
             return f"Run {self.open_back} is the way back already, and is not over."
         if self.run.state in BEGUN:
@@ -65,7 +67,8 @@ def way_back(run: MigrationRun) -> WayBack:
     read = latest_observations(job.database for job in jobs)
     names = [entry["name"] for entry in run.plan["migrations"]]
     times = [job.finished_at - job.started_at for job in jobs if job.started_at and job.finished_at]
-    backs = list(run.reverted_by.order_by("-number"))
+    backs = list(run.reverted_by.prefetch_related("jobs").order_by("-number"))
+    done = reverting(backs)
     for job in jobs:
         job.run = run
     return WayBack(
@@ -78,7 +81,8 @@ def way_back(run: MigrationRun) -> WayBack:
             .order_by("id")
         ),
         open_back=next((one for one in backs if one.state in RUN_ACTIVE), None),
-        done_back=next((one for one in backs if one.state == RunState.SUCCEEDED), None),
+        done_back=done,
+        restored=tuple(_restored(done)) if done else (),
         is_prisma=run.environment.application.layout == PRISMA,
     )
 
@@ -86,6 +90,13 @@ def way_back(run: MigrationRun) -> WayBack:
 def destroyed_by(migrations: Sequence[Migration]) -> Losses:
     """Return what the rollback scripts of these migrations destroy, in this order, as far as their text tells."""
     return losses((one.name, one.rollback.text()) for one in migrations if one.rollback is not None)
+
+
+def _restored(back: MigrationRun) -> Iterator[str]:
+    """Yield what a way back found when it compared the schema with the one before the run."""
+    noted = Step.objects.filter(job__run=back, evidence__schema__has_key="sentence")
+    for step in noted.select_related("job__database").order_by("job__position", "attempt"):
+        yield f"{step.job.database.name}: {step.evidence['schema']['sentence']}"
 
 
 def _left(job: Job, seen: Observation | None, names: Sequence[str], last_step_at: datetime | None) -> Left:

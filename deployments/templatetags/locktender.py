@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from deployments.models import Environment
@@ -18,6 +18,7 @@ register = template.Library()
 NO_BREAK = "\u00a0"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 THOUSAND = 1000
+TEN_SECONDS, EXACT_BELOW, LEAST_SHOWN = 10_000, 10, 0.05  # in milliseconds
 SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 BARS = ((0.5, 8.5, 5.0), (6.0, 4.5, 9.0), (11.5, 0.5, 13.0))  # left, top, height: a rising scale
 EDGE = 4  # characters of a hash that are shown at each end
@@ -128,7 +129,10 @@ def ago(at: datetime) -> str:
 
 @register.filter
 def took(length: timedelta) -> str:
-    """Return a duration as minutes and seconds, 6:33, or with hours, 1:06:33."""
+    """Return a duration as minutes and seconds, 6:33, with hours, 1:06:33, or below a second in tenths, 0.4 s."""
+    if timedelta() <= length < timedelta(seconds=1):
+        tenths = int(length / timedelta(seconds=0.1))
+        return f"0.{tenths}{NO_BREAK}s" if tenths else f"<{NO_BREAK}0.1{NO_BREAK}s"
     minutes, seconds = divmod(max(0, int(length.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
@@ -151,6 +155,16 @@ def size(size_bytes: float) -> str:
 
 
 @register.filter
+def milliseconds(value: float) -> str:
+    """Return a latency with its unit: 214 ms, 9.4 ms, 12.3 s. What is above zero is never shown as zero."""
+    if 0 < value < LEAST_SHOWN:
+        return f"<{NO_BREAK}0.1{NO_BREAK}ms"
+    exact, unit = (value / THOUSAND, "s") if round(value) >= TEN_SECONDS else (value, "ms")
+    digits = 0 if unit == "ms" and round(value, 1) >= EXACT_BELOW else 1
+    return f"{number(round(exact, digits)).removesuffix('.0')}{NO_BREAK}{unit}"
+
+
+@register.filter
 def short(digest: str) -> str:
     """Return the two ends of a hash: 7c1e…a90b."""
     return digest if len(digest) <= 2 * EDGE + 1 else f"{digest[:EDGE]}…{digest[-EDGE:]}"
@@ -158,5 +172,11 @@ def short(digest: str) -> str:
 
 @register.filter
 def breakable(name: str) -> SafeString:
-    """Return a long name that may break after each underscore."""
-    return mark_safe(conditional_escape(name).replace("_", "_<wbr>"))  # noqa: S308 # escaped
+    """Return a long name that may break after each underscore, with nothing in it that nobody would see."""
+    return mark_safe(plain(name).replace("_", "_<wbr>"))  # noqa: S308 # escaped
+
+
+@register.filter
+def plain(text: str) -> SafeString:
+    """Return a text of somebody else, with the number of each character that nobody would see beside that one."""
+    return sql.visible(str(text))

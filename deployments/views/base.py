@@ -65,7 +65,12 @@ def see_other(to: str, *arguments: object) -> HttpResponse:
 
 def actor_of(request: PageRequest) -> Actor:
     """Return who acts, as the audit log names them: the person, this request, their address."""
-    return person(request.user, request_id=request.request_id, address=address_of(request))
+    return person(request.user, **traces_of(request))
+
+
+def traces_of(request: HttpRequest) -> dict[str, str]:
+    """Return what a request leaves in the audit log besides its person: its id and where it came from."""
+    return {"request_id": getattr(request, "request_id", ""), "address": address_of(request)}
 
 
 def address_of(request: HttpRequest) -> str:

@@ -8,17 +8,18 @@ from urllib.parse import urlsplit
 import structlog
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from checks.errors import CheckError
 from deployments.errors import DeploymentError
 from deployments.views.base import PageRequest
-from deployments.views.errors import refused
+from deployments.views.errors import answer, refused
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # without letters that are read as digits
 LENGTH = 12
+NOT_ALLOWED = 405
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -64,14 +65,19 @@ def way_back(request: PageRequest) -> str:
 
 
 class Refusals:
-    """Shows a refusal that no view showed itself, with its code and its own words."""
+    """Shows a refusal that no view showed itself, with its code and its own words, and no answer that is blank."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer."""
-        return self.get_response(request)
+        """Answer. What is not read by this way gets a page, and keeps the header that says which way it is."""
+        response = self.get_response(request)
+        if response.status_code != NOT_ALLOWED or not isinstance(response, HttpResponseNotAllowed):
+            return response
+        shown = answer(request, NOT_ALLOWED)
+        shown["Allow"] = response["Allow"]
+        return shown
 
     def process_exception(self, request: PageRequest, error: Exception) -> HttpResponse | None:
         """Return the page of a refusal; leave every other error alone."""

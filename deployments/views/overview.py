@@ -68,7 +68,8 @@ def overview(request: PageRequest) -> HttpResponse:
     version = changed_at(user)
     if same := unchanged(request, version):
         return same
-    found, seen = needs(user), places(user)
+    waiting, seen = needs(user), places(user)
+    found = waiting.shown
     mine = [one for one in found if one.is_mine]
     successes = sorted((one.last_success for one in seen if one.last_success), key=lambda run: -run.number)
     context = {
@@ -76,6 +77,7 @@ def overview(request: PageRequest) -> HttpResponse:
         "now": now(),
         "verdict": verdict_of(mine, found, at_work),
         "needs": found,
+        "more": waiting.more,
         "mine": mine,
         "at_work": at_work,
         "beat": beat,

@@ -30,6 +30,7 @@ from deployments.views.run import found
 CONFLICT = 409
 LONGEST_SHOWN = 6000  # characters of all scripts; the page is for a slow phone, and longer ones are on another one
 MOST_NAMED = 8
+MOST_LISTED = 30  # scripts, each of which costs markup of its own
 LOCKING = frozenset(
     {
         "column-type-change",
@@ -168,7 +169,9 @@ def _show(
         "target": target_of(run),
         "live": f"{reverse('rollback', args=[run.number])}?part=verdict",
         "scripts": scripts,
-        "is_long": sum(len(script.body) for _, script in scripts) > LONGEST_SHOWN,
+        "is_long": len(scripts) > MOST_LISTED or sum(len(script.body) for _, script in scripts) > LONGEST_SHOWN,
+        "listed": scripts[:MOST_LISTED],
+        "unlisted": max(0, len(scripts) - MOST_LISTED),
         "named": [name for name, _ in scripts[:MOST_NAMED]],
         "more": max(0, len(scripts) - MOST_NAMED),
         "locks": _locks(draft),

@@ -18,6 +18,7 @@ from deployments.states import RunState
 from deployments.views.base import PageRequest, actor_of, page, unchanged, wants_fragment
 from deployments.views.errors import status_of
 from deployments.views.forms import ConfirmForm
+from deployments.views.latency import shown_latency
 from deployments.views.passages import passages
 from deployments.views.signs import sign_of
 
@@ -81,6 +82,7 @@ def show(
         "version": seen.works[0].version if seen.works else "",
         "audit": f"{reverse('audit')}?run={seen.run.number}",
         "refusal": refusal,
+        "latency": shown_latency(seen),
         "stages": STAGES.get(seen.run.kind, ()),
     }
     if not wants_fragment(request):

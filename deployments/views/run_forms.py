@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from deployments.actors import Actor
+from deployments.authority import NotAllowed
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun
 from deployments.selectors.run_actions import CANCEL, RESOLVE, target_of
@@ -116,6 +117,7 @@ def _context(seen: RunPage, key: str, refusal: DeploymentError | None) -> dict[s
         "closed": closed,
         "who": door.who if door else (),
         "refusal": refusal,
+        "is_refused": isinstance(refusal, NotAllowed),
         "state_word": word,
         "in_force": in_force(seen.run, seen.works),
     }

@@ -60,6 +60,7 @@ def runs(request: PageRequest) -> HttpResponse:
         "seen": seen,
         "is_filtered": bool(kept),
         "has_environments": bool(environments),
+        "has_role": bool(environments) or request.user.grants.exists(),
         "this": way(kept | {"before": told["before"], "newest": seen.newest}),
         "newest": way(kept),
         "older": way(kept | {"before": seen.older, "newest": seen.newest}) if seen.older else "",

@@ -1,13 +1,17 @@
 """What the frame around every page shows: the links, the person's preferences, the request's id."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest
+
+from deployments.models import User
+from deployments.selectors.waiting import decisions_waiting_for
 
 LINKS = (
     ("overview", "Overview", "o"),
@@ -54,6 +58,7 @@ class Shell:
 
     links: list[Link] = field(default_factory=list)
     is_debug: bool = False
+    decisions: Callable[[], int] = int  # how many wait for this person; asked only where the frame is drawn
 
 
 def preferences_of(request: HttpRequest) -> Preferences:
@@ -76,8 +81,12 @@ def links_for(request: HttpRequest) -> list[Link]:
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return what every template gets. A context processor."""
     return {
-        "shell": Shell(links=links_for(request), is_debug=settings.DEBUG),
+        "shell": Shell(links=links_for(request), is_debug=settings.DEBUG, decisions=partial(_decisions, request)),
         "preferences": preferences_of(request),
         "request_id": getattr(request, "request_id", ""),
         "product_version": version("locktender"),
     }
+
+
+def _decisions(request: HttpRequest) -> int:
+    return decisions_waiting_for(request.user) if isinstance(request.user, User) else 0

@@ -2,7 +2,14 @@
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.db import transaction
 from django.forms import CharField, PasswordInput
+from django.http import HttpRequest, HttpResponse
+
+from deployments.actors import person
+from deployments.models import User
+from deployments.services.sessions import record_sign_in, record_sign_out
+from deployments.views.base import traces_of
 
 
 class SignInForm(AuthenticationForm):
@@ -29,6 +36,21 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Open the session and write it down: both or neither."""
+        with transaction.atomic():
+            answer = super().form_valid(form)
+            user = form.get_user()
+            record_sign_in(user, actor=person(user, **traces_of(self.request)))
+        return answer
+
 
 class SignOut(LogoutView):
     """Ends the session; only a form can ask for it."""
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        """Write down who leaves, if somebody does, and end the session."""
+        with transaction.atomic():
+            if isinstance(request.user, User):
+                record_sign_out(request.user, actor=person(request.user, **traces_of(request)))
+            return super().post(request, *args, **kwargs)

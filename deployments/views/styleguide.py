@@ -14,6 +14,7 @@ from deployments.models import Application, Environment
 from deployments.views.base import PageRequest, page
 from deployments.views.forms import ConfirmForm
 from deployments.views.signs import FINDINGS, RISKS, SIGNS, STORED
+from deployments.views.sparkline import Sparkline, sparkline
 from deployments.views.sql import Mark
 
 REWARDS = Application(slug="rewards", name="Rewards")
@@ -100,6 +101,15 @@ def forms_shown() -> dict[str, forms.Form]:
     }
 
 
+def course() -> Sparkline:
+    """Return a drawing of ten minutes, with a gap of half a minute."""
+    values = [
+        (BEGAN + timedelta(seconds=5 * place), None if 60 <= place < 66 else 212.0 + (place * 7) % 23)  # noqa: PLR2004
+        for place in range(120)
+    ]
+    return sparkline(values, level=212.0, spans=[(BEGAN + timedelta(minutes=4), None)])
+
+
 @require_safe
 def styleguide(request: PageRequest) -> HttpResponse:
     """Show every component. Raises Http404 where DEBUG is off."""
@@ -123,6 +133,8 @@ def styleguide(request: PageRequest) -> HttpResponse:
         "rails": [RAIL, FAILED_RAIL],
         "digest": "7c1e09b7d2f34c1188a6e5502f9d3ab0c4471e6f25d98b3370ac61fe1b52a90b",
         "began": BEGAN,
+        "course": course(),
+        "no_course": Sparkline(),
         "just_now": now() - timedelta(seconds=2),
         **forms_shown(),
     }

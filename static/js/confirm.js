@@ -11,8 +11,14 @@ const SENT = "lkt:sent";
 const typed = (form) =>
   [...form.querySelectorAll("input:not([type]), input[type=text], textarea")].filter((field) => field.name && field.name !== "confirm");
 
-/** @param {HTMLElement} form @param {Element} field @returns {string} Where a draft is kept. */
-const place = (form, field) => `${DRAFT}${location.pathname}#${form.id}.${field.getAttribute("name")}`;
+/** @param {HTMLFormElement} form @returns {string} Where drafts are kept: of this person, for what the form is about. */
+const drawer = (form) => {
+  const { pathname, search } = new URL(form.action);
+  return `${DRAFT}${document.querySelector(".menu .name")?.textContent}@${pathname}${search}#${form.id}.`;
+};
+
+/** @param {HTMLFormElement} form @param {Element} field @returns {string} */
+const place = (form, field) => drawer(form) + field.getAttribute("name");
 
 /** @param {HTMLFormElement} form Put back what was typed before the page was left. */
 function recall(form) {
@@ -54,7 +60,7 @@ async function press(event) {
     return;
   }
   lock(form, true);
-  sessionStorage.setItem(SENT, `${DRAFT}${location.pathname}#${form.id}.`);
+  sessionStorage.setItem(SENT, drawer(form));
   if (!document.body.classList.contains("off")) return;
   event.preventDefault();
   try {

@@ -125,8 +125,13 @@ function restore() {
   kept.clear();
 }
 
-/** @param {CustomEvent} event @returns {boolean} Whether this is the request of a live part. */
-const isOurs = (event) => event.detail.elt instanceof Element && event.detail.elt.matches("[data-live]");
+/**
+ * Whether this is about the request of a live part. A part that was replaced is no longer in the page, and HTMX then tells
+ * the news to what was around it: who asked stands in the request alone.
+ * @param {CustomEvent} event
+ * @returns {boolean}
+ */
+const isOurs = (event) => event.detail.requestConfig?.elt.matches("[data-live]") ?? false;
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { status } = event.detail.xhr;

@@ -42,8 +42,9 @@ def too_wide(page: Page) -> list[str]:
         """() => {
             const width = document.documentElement.clientWidth;
             if (document.documentElement.scrollWidth <= width) return [];
-            return [...document.body.querySelectorAll("*")]
+            const wide = [...document.body.querySelectorAll("*")]
                 .filter((one) => one.getBoundingClientRect().right > width + 0.5)
                 .map((one) => one.outerHTML.slice(0, 120));
+            return wide.length ? wide : [`a text of ${document.documentElement.scrollWidth} px`]; // runs out of its box
         }"""
     )

@@ -69,6 +69,17 @@ def test_what_has_not_changed_is_not_touched(page, world):
     assert page.evaluate("document.getElementById('part').untouched")
 
 
+def test_a_page_with_news_each_time_is_answered(page, world):
+    for version in range(2, 20):  # well beyond the time without an answer that makes a page old
+        world.version = version
+        seconds(page, 1)
+
+    expect(page.get_by_text(f"Version {world.version}.")).to_be_visible()
+    assert len(world.asked) > 10
+    assert not page.locator("body.off").count()
+    expect(page.locator("[data-when=on]")).to_be_visible()
+
+
 def test_a_final_part_asks_no_more(page, world):
     world.version, world.is_final = 2, True
     seconds(page, 2)

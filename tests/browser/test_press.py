@@ -92,6 +92,21 @@ def test_written_text_survives_a_session_that_ended(page, world, cast):
     expect(page.get_by_label("Comment")).to_have_value("")
 
 
+def test_written_text_is_not_put_into_the_mouth_of_the_next_person(page, world, cast):
+    page.get_by_label("Comment").fill("Half a thought")
+    page.context.clear_cookies(name="sessionid")
+    cast.mika.set_password("correct horse battery")
+    cast.mika.save()
+    page.goto("/sign-in/?next=/press/")
+
+    page.get_by_label("Name").fill("mika")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/press/")
+
+    assert page.get_by_label("Comment").input_value() == ""
+
+
 def test_a_copy_is_byte_for_byte_what_is_shown(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from django.core.management import call_command
 
-from deployments.models import Grant
+from deployments.models import AuditEvent, Grant
 from deployments.models.grant import Role
 
 PASSWORD = "correct horse battery"
@@ -147,3 +147,22 @@ def test_changepassword_sets_the_password_of_a_person(cast, browse, monkeypatch)
     client.post("/sign-in/", {"username": "lee", "password": PASSWORD})
 
     assert client.get("/runs/").status_code == 200
+
+
+def test_who_signs_in_and_out_is_in_the_audit_log_and_who_fails_is_not(cast, browse):
+    cast.dana.set_password(PASSWORD)
+    cast.dana.save()
+    client = browse()
+    before = AuditEvent.objects.count()
+
+    for password in ("wrong", PASSWORD):
+        client.post("/sign-in/", {"username": "dana", "password": password}, REMOTE_ADDR="192.0.2.7")
+    client.post("/sign-out/", REMOTE_ADDR="192.0.2.8")
+    client.post("/sign-out/")  # pressed twice: nobody leaves
+
+    told = AuditEvent.objects.order_by("seq")[before:]
+    assert [(one.action, one.actor_name, one.object_name, one.address) for one in told] == [
+        ("session.opened", "dana", "dana", "192.0.2.7"),
+        ("session.closed", "dana", "dana", "192.0.2.8"),
+    ]
+    assert all(one.request_id for one in told)

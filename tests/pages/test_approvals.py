@@ -78,43 +78,6 @@ def test_a_finding_stands_under_its_statement_and_its_rewrite_right_below(run, c
     assert "No finding" in html
 
 
-def test_what_is_not_measured_never_looks_like_a_pass(run, cast, browse):
-    html = browse(cast.lee).get(path_of(run)).content.decode()
-
-    assert "Rehearsals are not there yet." in html
-    assert "No earlier environment has a database." in html
-    assert "Nothing to compare" in html
-    assert "Not asked by this policy" in html
-    assert "verified backup" in html
-    assert "rewards_prod as planned" in html
-
-
-def test_the_same_scripts_in_an_earlier_environment_are_evidence_and_others_are_not(cast, browse):
-    database = story.second_database(cast)
-    story.release(cast, made.TWO)
-    story.read(database, {}, system_identifier="7")
-    rehearsed = story.ask(cast.staging, cast.dana)
-    story.end(story.begin(rehearsed, cast.dana), "succeeded", applied=2)
-    story.read(database, made.TWO, system_identifier="7")
-    run = made.requested(cast)
-    html = browse(cast.lee).get(path_of(run)).content.decode()
-    assert f"Run {rehearsed} succeeded on staging with 2 of these 2, byte for byte." in html
-    assert "Every migration of this plan is applied there, as last observed." in html
-
-    other = asked(cast, ADDED)
-
-    assert (
-        "No run brought these scripts to an earlier environment."
-        in browse(cast.lee).get(path_of(other)).content.decode()
-    )
-
-
-def test_a_target_that_moved_since_is_said_to_have_moved(run, cast, browse):
-    story.read(cast.rewards_prod, {"20261101_points_currency": "SELECT 1"})
-
-    assert "preflight would refuse" in browse(cast.lee).get(path_of(run)).content.decode()
-
-
 def test_a_yes_is_recorded_and_leads_back_to_the_page(run, cast, browse):
     client = browse(cast.lee)
 

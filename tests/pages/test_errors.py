@@ -8,6 +8,7 @@ from deployments.errors import DeploymentError
 from deployments.views.errors import status_of
 from tests.pages.markup import faults
 from tests.pages.urls import ERRORS
+from tests.pages.words import words
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +149,17 @@ def test_a_refusal_nobody_listed_is_one_that_can_be_corrected():
         code = "another"
 
     assert status_of(Another("x")) == 422
+
+
+@pytest.mark.parametrize("path", ["/sign-out/", "/account/preferences/", "/runs/new/read-again/"])
+def test_an_address_that_is_only_sent_to_is_no_blank_page_when_it_is_opened(cast, browse, path):
+    answer = browse(cast.lee).get(path)
+
+    assert (answer.status_code, "POST" in answer["Allow"]) == (405, True)
+    assert "Nothing was done: this address does not take what was sent." in words(answer)
+
+
+def test_what_was_typed_is_kept_where_nothing_can_be_sent_to(cast, browse):
+    answer = browse(cast.lee).post("/runs/", {"comment": "A long thought"})
+
+    assert (answer.status_code, "A long thought" in words(answer)) == (405, True)

@@ -80,7 +80,8 @@ def test_prisma_would_apply_it_again_and_the_page_says_so(cast, browse):
 def test_the_backup_of_the_run_is_told_with_what_was_proven_of_it(cast, browse):
     run = deployed(cast, COMMENTED)
     keep_backup(
-        run.jobs.get(), scope=BackupScope.DATABASE, place="plane/run-1/job-1/fence-1", level=BackupLevel.READABLE,
+        run.jobs.get(), fence=run.jobs.get().fence, scope=BackupScope.DATABASE,
+        place="plane/run-1/job-1/fence-1", level=BackupLevel.READABLE,
         size_bytes=31_200_000_000, files=44, snapshot_at=datetime(2026, 11, 19, 3, 0, 10, tzinfo=UTC),
         snapshot_lsn="1A/2B", server_version=160_009, client_version="17.10", manifest_sha256="7c" * 32,
         actor=EXECUTOR,

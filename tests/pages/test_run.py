@@ -149,7 +149,7 @@ def test_evidence_is_readable_and_what_was_not_measured_is_no_pass(cast, see):
     shown = see(made.succeeded(cast)).content.decode()
 
     told = words(shown)
-    for found in ("31.2 GB", "read to the end, not restored", "No rows.", "30 000 ms", "48 ms", "412 GB"):
+    for found in ("31.2 GB", "made, never restored", "No rows.", "30 000 ms", "48 ms", "412 GB"):
         assert found in told
     rows = re.findall(r"<tr>.*?</tr>", shown, re.DOTALL)
     locked = next(row for row in rows if "It is locked." in row)
@@ -225,6 +225,37 @@ def test_a_run_that_was_rolled_back_says_so_first(cast, see):
     assert f"Rolled back by run {back}. Nothing of this run is in force any more." in words(see(run))
     assert f"Run {back} has rolled it back already." in words(see(run))
     assert f"roll back {run}" in words(see(back))
+
+
+def test_a_run_whose_way_back_failed_after_all_of_it_says_that_too(cast, see):
+    run = made.succeeded(cast)
+    acts = made.Executor(start(made.approve(cast, made.rollback(cast, run)), actor=made.person(cast.noor)))
+    acts.end(acts.walk("health check"), StepState.FAILED, error_code="unhealthy")
+    back = acts.close(JobState.FAILED, applied=2, error_code="unhealthy", error="Not well.")
+
+    told = f"by run {back}, which failed afterwards because the application is unhealthy."
+    assert f"Rolled back {told} Nothing of this run is in force any more." in words(see(run))
+    assert f"Rolled back by run {back}. Open run {back}, failed." in words(see(run))
+    assert f"Run {back} has rolled it back already." in words(see(run))
+    assert "All 2 rolled back. The application is unhealthy. Not well." in words(see(back))
+
+
+def test_a_way_back_that_did_not_restore_the_schema_names_what_differs(cast, see, browse):
+    run = made.succeeded(cast)
+    acts = made.Executor(start(made.approve(cast, made.rollback(cast, run)), actor=made.person(cast.noor)))
+    sentence = f"Schema equal to before run {run}: no. index by_points of table public.points is missing."
+    difference = {"name": "index by_points of table public.points", "what": "is missing", "is_by_others": False}
+    told = {"verdict": "failed", "sentence": sentence, "differences": [difference]}
+    acts.end(acts.walk("checks after"), evidence={"checks": [], "schema": told}, summary=f"{sentence} 1 check passed.")
+    acts.end(acts.begin())
+    back = acts.close(JobState.SUCCEEDED, applied=2)
+
+    shown = words(see(back))
+
+    assert f"All 2 rolled back. rewards_prod: {sentence}" in shown
+    assert "Look at what differs, and correct it in a new migration." in shown
+    assert "index by_points of table public.points failed It is missing." in shown.replace("Failed", "failed")
+    assert f"rewards_prod: {sentence}" in words(browse(cast.noor).get(f"/runs/{run.number}/rollback/"))
 
 
 def test_who_may_not_sees_the_button_closed_with_the_reason_and_who_can(cast, see):

@@ -149,6 +149,8 @@ def test_who_may_not_cancel_reads_why_and_who_can(cast, browse):
     assert "You may not cancel this run" in shown
     assert "dana, lee, noor can." in shown
     assert refused.status_code == 403
+    assert "Refused. Nothing was sent." in words(refused)
+    assert "It is running now" not in words(refused)  # it was so before, and is not why
     assert MigrationRun.objects.get(pk=run.pk).cancel_requested_at is None
 
 

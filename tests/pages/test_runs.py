@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from deployments.authority import seen_environments
 from deployments.models import Application, Database, Environment, Grant, MigrationRun, Policy, User
 from deployments.models.approval import Verdict
+from deployments.models.grant import Role
 from deployments.selectors import run_list
 from deployments.services.decide import decide, request_cancel
 from tests.pages import made
@@ -74,6 +75,14 @@ def test_a_list_leaves_out_what_a_person_may_not_know_of(cast, browse):
 
 def test_no_run_yet_says_how_one_begins(cast, browse):
     assert "No run yet." in words(browse(cast.lee).get("/runs/"))
+
+
+def test_who_holds_every_role_of_an_empty_installation_is_not_sent_to_ask_for_one(database, browse):
+    alone = Grant.objects.create(user=User.objects.create(username="sam"), role=Role.ADMINISTRATOR).user
+    stranger = User.objects.create(username="charlie")
+
+    assert "No environment yet." in words(browse(alone).get("/runs/"))
+    assert "Ask an administrator for a role" in words(browse(stranger).get("/runs/"))
 
 
 @pytest.fixture
