@@ -5,6 +5,9 @@ RUN = .venv/bin/python
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
+demo: .venv/ready ## Play the whole story on this machine, then serve it (ARGS=--exit ends after the story)
+	$(RUN) -m demo $(ARGS)
+
 dev: .venv/ready ## Serve on this machine with own PostgreSQL and Redis (ARGS=PORT)
 	$(RUN) -m controlplane.local dev $(ARGS)
 
@@ -56,4 +59,4 @@ lock: .venv/ready ## Resolve the dependencies anew
 	$(RUN) -m pip install --quiet --no-deps --editable .
 	touch .venv/ready
 
-.PHONY: help dev manage test faults bench check format format-check lint types contracts dependencies templates own-migrations lock
+.PHONY: help demo dev manage test faults bench check format format-check lint types contracts dependencies templates own-migrations lock

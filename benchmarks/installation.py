@@ -35,7 +35,7 @@ def started() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="locktender-bench-") as place:
         folder = Path(place)
         folder.chmod(0o755)  # a server that left root must get through
-        with product(folder / "local") as (servers, environment):
+        with product(folder / "local", debug=False) as (servers, environment):
             superuser = servers.postgres.superuser_url()
             with psycopg.connect(superuser, autocommit=True) as session:
                 session.execute("CREATE DATABASE bench")

@@ -10,7 +10,7 @@ from benchmarks.installation import Installation
 from benchmarks.pipeline import migration
 from checks.health import Expectation
 from deployments.actors import COMMAND_LINE, Actor, person
-from deployments.models import ControlPlane, Job, Step
+from deployments.models import ControlPlane, Job, MigrationRun, Step
 from deployments.models.grant import Role
 from deployments.pipelines.observing import observe_database, target_of
 from deployments.postgres.clients import Clients
@@ -23,6 +23,7 @@ from deployments.services.sync import sync
 from deployments.sources import folder
 
 SERVER_VERSION = 180000
+NAME, PASSWORD = "bench", "of the benchmark only"
 
 
 class Ours:
@@ -32,8 +33,11 @@ class Ours:
         """Set up application, environment, database and health check."""
         self._source = installation.folder / "migrations"
         self._source.mkdir()
-        granted = [setup.grant("bench", role, actor=COMMAND_LINE) for role in (Role.DBA, Role.DEVELOPER)]
-        self._actor: Actor = person(granted[0].user)
+        granted = [setup.grant(NAME, role, actor=COMMAND_LINE) for role in (Role.DBA, Role.DEVELOPER)]
+        user = granted[0].user
+        user.set_password(PASSWORD)
+        user.save(update_fields=["password"])
+        self._actor: Actor = person(user)
         self._application = setup.add_application(
             "bench", layout="sql-pairs", source=f"folder:{self._source}", actor=COMMAND_LINE
         )
@@ -53,14 +57,17 @@ class Ours:
 
     def queued(self, name: str, *, verify: str) -> int:
         """Write one more migration, plan and start it, and return the number of its job."""
+        return start(self.awaiting(name, verify=verify), actor=self._actor).jobs.get().pk
+
+    def awaiting(self, name: str, *, verify: str) -> MigrationRun:
+        """Write one more migration, plan it, and return the run, which may start."""
         stem = f"{len(list(self._source.glob('*.up.sql'))) + 1:03d}_{name}"
         (self._source / f"{stem}.up.sql").write_text(migration(name))
         (self._source / f"{stem}.down.sql").write_text(f"ALTER TABLE ledger DROP COLUMN {name}")
         (self._source / f"{stem}.verify.sql").write_text(verify)
         sync(self._application, found=folder.read(self._application), commit="", actor=self._actor)
         observe_database(self._database, actor=COMMAND_LINE)
-        run = request_deploy(self._environment, reason="A benchmark", request_key=uuid.uuid4(), actor=self._actor)
-        return start(run, actor=self._actor).jobs.get().pk
+        return request_deploy(self._environment, reason="A benchmark", request_key=uuid.uuid4(), actor=self._actor)
 
     def require_succeeded(self, job: int) -> None:
         """Stop the benchmark if what was measured was no deploy."""

@@ -1,0 +1,111 @@
+"""What people do at Locktender in the story: through its pages, each in a session of their own."""
+
+import time
+from collections.abc import Callable
+from io import StringIO
+from uuid import uuid4
+
+from django.core.management import call_command
+
+from demo.people import CAST, Player
+from demo.stage import Stage
+from demo.targets import PLACES, Place
+from demo.teller import StoryBroken, Teller
+from demo.visitor import Page, Visitor
+from deployments.models import MigrationRun, Step
+from deployments.states import RUN_FINAL, StepState
+
+APPLICATION = "loyalty"
+PATIENCE_SECONDS = 180
+LOOK_SECONDS = 0.5
+
+
+def command(*words: str) -> None:
+    """Run a command of the product, as at a terminal, without its output."""
+    call_command(*words, stdout=StringIO())
+
+
+def path_of(place: Place) -> str:
+    """Return how Locktender calls the environment."""
+    return f"{APPLICATION}/{place.environment}"
+
+
+class Desk:
+    """Everybody's browser, and an eye on what the runs do."""
+
+    def __init__(self, stage: Stage, teller: Teller) -> None:
+        """Sign everybody in."""
+        self._stage = stage
+        self._teller = teller
+        self._people = {one: Visitor(stage.url, one.name).sign_in(stage.password) for one in CAST}
+
+    def sync(self, who: Player) -> None:
+        """Have the repository read, and the databases."""
+        command("sync", APPLICATION, "--as", who.name)
+        for place in PLACES:
+            command("observe", f"{path_of(place)}/{place.database}")
+
+    def see(self, who: Player, path: str) -> Page:
+        """Return a page as a person sees it."""
+        return self._people[who].get(path)
+
+    def ask(self, who: Player, place: Place, *, reason: str, reference: str) -> MigrationRun:
+        """Ask for a run of everything pending, and return it."""
+        path = f"/runs/new/?environment={path_of(place)}"
+        return self._run_of(self._people[who].press(path, "new-run", reason=reason, change_reference=reference))
+
+    def approve(self, who: Player, run: MigrationRun) -> Page:
+        """Say yes to a run, with the name of the environment typed where that is asked for."""
+        path = f"/runs/{run.number}/approval/"
+        return self._people[who].press(path, "decide", verdict="approved", confirm=str(run.environment))
+
+    def try_to_approve(self, who: Player, run: MigrationRun) -> Page:
+        """Send the same yes by hand, as somebody whose page has no button for it."""
+        visitor, path = self._people[who], f"/runs/{run.number}/approval/"
+        token = visitor.get(path).form("")["csrfmiddlewaretoken"]
+        fields = {"csrfmiddlewaretoken": token, "verdict": "approved", "confirm": str(run.environment)}
+        return visitor.post(
+            path, fields | {"digest": run.digest, "revision": str(run.revision), "request_key": str(uuid4())}
+        )
+
+    def start(self, who: Player, run: MigrationRun) -> None:
+        """Press Start."""
+        self._people[who].press(f"/runs/{run.number}/", "start", to=f"/runs/{run.number}/start/")
+
+    def roll_back(self, who: Player, run: MigrationRun, *, reason: str) -> MigrationRun:
+        """Ask for the way back from a run, and return the run that goes it."""
+        path = f"/runs/{run.number}/rollback/"
+        return self._run_of(self._people[who].press(path, "press", reason=reason, confirm=str(run.environment)))
+
+    def follow(self, run: MigrationRun, *, meanwhile: Callable[[], object] = lambda: None) -> MigrationRun:
+        """Tell every step as it ends, call `meanwhile` again and again, and return the run when it is over.
+
+        Raises StoryBroken if it takes too long.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        told: set[int] = set()
+        with self._teller.busy(f"Run {run} on {run.environment}"):
+            while True:
+                now = MigrationRun.objects.select_related("environment").get(pk=run.pk)
+                for step in Step.objects.filter(job__run=run).order_by("pk"):
+                    if step.finished_at and step.started_at and step.pk not in told:
+                        told.add(step.pk)
+                        self._tell(step, (step.finished_at - step.started_at).total_seconds())
+                meanwhile()
+                if now.state in RUN_FINAL:
+                    return now
+                if time.monotonic() > until or now.state == "needs_attention":
+                    raise StoryBroken(f"Run {run} is {now.state} after {PATIENCE_SECONDS} s.")
+                time.sleep(LOOK_SECONDS)
+
+    def _tell(self, step: Step, seconds: float) -> None:
+        if step.state != StepState.SKIPPED:
+            sign = "·" if step.state == StepState.SUCCEEDED else "✗"
+            self._teller.note(f"{sign} {step.name:14} {seconds:5.1f} s  {step.summary.partition('. ')[0]}")
+
+    @staticmethod
+    def _run_of(page: Page) -> MigrationRun:
+        parts = page.path.strip("/").split("/")
+        if page.status != 200 or parts[0] != "runs" or not parts[-1].isdigit():  # noqa: PLR2004
+            raise StoryBroken(f"No run was asked for: {page.status} at {page.path}: {page.text[:600]}")
+        return MigrationRun.objects.select_related("environment").get(number=int(parts[-1]))

@@ -1,0 +1,2 @@
+DROP TABLE "businesses";
+DROP TABLE "users";

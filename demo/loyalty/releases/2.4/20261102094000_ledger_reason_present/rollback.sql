@@ -1,0 +1,1 @@
+ALTER TABLE "point_ledger" DROP CONSTRAINT "point_ledger_reason_present";

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "businesses" RENAME COLUMN "tier" TO "level";

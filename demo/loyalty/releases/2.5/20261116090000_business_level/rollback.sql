@@ -1,0 +1,1 @@
+ALTER TABLE "businesses" RENAME COLUMN "level" TO "tier";

@@ -1,0 +1,3 @@
+ALTER TABLE "point_ledger" ALTER COLUMN "transaction_id" SET DATA TYPE INTEGER;
+ALTER TABLE "transactions" ALTER COLUMN "id" SET DATA TYPE INTEGER;
+ALTER SEQUENCE "transactions_id_seq" AS INTEGER;

@@ -1,0 +1,161 @@
+"""Everything that runs while the demo does: Locktender as in production, and the customer it works for."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import urllib3
+
+from controlplane import local
+from controlplane.embedded.children import Children
+from controlplane.embedded.local import LocalServers
+from controlplane.embedded.processes import free_port
+from demo.releases import TODAY, Release, put
+from demo.targets import APP, PLACES, PRODUCTION, Place, Targets
+from demo.teller import StoryBroken, Teller
+
+FOLDER = local.ROOT / "var" / "demo"
+REPOSITORY = FOLDER / "loyalty"
+RATE = 50  # purchases a second
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 30
+SHORT = {
+    # Seconds where production has minutes, so that a story is told in two of them.
+    "HEALTH_INTERVAL": "1",
+    "LATENCY_INTERVAL": "1",
+    "SWEEP": "1",
+}
+
+
+class Stage:
+    """What the story is played on."""
+
+    def __init__(
+        self, folder: Path, servers: LocalServers, targets: Targets, children: Children, environment: dict[str, str]
+    ) -> None:
+        """Take what runs already."""
+        self.folder = folder
+        self.targets = targets
+        self.environment = environment
+        self._servers = servers
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.password = f"demo-{token_hex(4)}"
+        self._children = children
+        self._ports = {place.environment: free_port() for place in PLACES}
+        self._services: dict[str, subprocess.Popen[bytes]] = {}
+
+    def release(self, release: Release) -> list[str]:
+        """Add what a release brings to the customer's repository, and return the names of its migrations."""
+        return put(release, REPOSITORY)
+
+    def bring_up(self) -> None:
+        """Start Locktender, and return when it answers."""
+        local.serve(self._children, self.environment, self.port, debug=False, logs=self.folder)
+        local.wait_until_ready(self._children, self.port)
+
+    def run_application(self, place: Place, version: str) -> None:
+        """Run the customer's application of a version, in place of the one that runs, and return when it answers.
+
+        Raises StoryBroken if it does not.
+        """
+        if earlier := self._services.pop(place.environment, None):
+            self._children.stop(earlier)
+        self._services[place.environment] = self._start(
+            "demo.service",
+            str(self._ports[place.environment]),
+            version,
+            environment={"LOYALTY_DATABASE": self.targets.connection(place, APP)},
+        )
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self.health(place).get("version") != version:
+            if time.monotonic() > until:
+                raise StoryBroken(f"Application {version} of {place.environment} does not answer.")
+            time.sleep(LOOK_SECONDS)
+
+    def run_load(self) -> None:
+        """Let customers of production buy, from now on."""
+        self._start("demo.load", self.application(PRODUCTION), str(RATE))
+
+    def application(self, place: Place) -> str:
+        """Return the address of the customer's application."""
+        return f"http://127.0.0.1:{self._ports[place.environment]}"
+
+    def health(self, place: Place) -> dict[str, object]:
+        """Return what the customer's application says of itself, its HTTP status included; {} while it is away."""
+        try:
+            answer = urllib3.request("GET", f"{self.application(place)}/api/health", retries=False, timeout=10)
+        except urllib3.exceptions.HTTPError:
+            return {}
+        return {"http": answer.status} | json.loads(answer.data)
+
+    def stay(self) -> None:
+        """Return when a process ends. Raises ServerEnded when a server does."""
+        while self._children.ended is None:
+            self._servers.require_running()
+            time.sleep(LOOK_SECONDS)
+
+    def failed_requests(self, place: Place) -> int:
+        """Return how many requests failed lately, as the customer's application counts them; 1 while it is away."""
+        counted = self.health(place).get("latency")
+        return int(counted["failed"]) if isinstance(counted, dict) else 1
+
+    def _start(
+        self, module: str, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        return self._children.start(
+            [sys.executable, "-m", module, *arguments],
+            known_by=module,
+            environment=os.environ | (environment or {}),
+            cwd=local.ROOT,
+            log=self.folder / "loyalty.log",
+        )
+
+
+@contextmanager
+def stage(teller: Teller) -> Iterator[Stage]:
+    """Yield a stage that begins anew: what an earlier demo left is removed.
+
+    Raises AlreadyStarted beside another demo, and OwnServerNeeded.
+    """
+    with ExitStack() as opened, teller.busy("PostgreSQL, Redis, Locktender, and the customer's databases"):
+        _clear(FOLDER)
+        servers, environment = opened.enter_context(local.product(FOLDER, debug=False))
+        children = opened.enter_context(Children())
+        if servers.postgres is None:
+            raise OwnServerNeeded
+        targets = Targets(servers.postgres, FOLDER)
+        targets.make()
+        here = Stage(FOLDER, servers, targets, children, environment | SHORT | targets.environment())
+        here.release(TODAY)
+        with ThreadPoolExecutor() as pool:
+            filling = [pool.submit(targets.fill, place) for place in PLACES]
+            here.bring_up()
+            for one in filling:
+                one.result()
+        kept = opened.pop_all()
+    with kept:
+        yield here
+
+
+class OwnServerNeeded(RuntimeError):
+    """The demo makes roles and databases, which it does on no server but its own."""
+
+    def __init__(self) -> None:
+        super().__init__("DATABASE_URL is set. The demo works on a server of its own only: unset it, and try again.")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demo left. Raises AlreadyStarted while that one runs."""
+    if folder.exists():
+        with LocalServers(folder):
+            pass  # servers that outlived a killed demo are found by a start, and stopped in order
+        shutil.rmtree(folder)
