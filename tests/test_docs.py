@@ -198,7 +198,7 @@ def test_a_path_that_a_document_names_exists():
     """Only paths below a top-level folder, without placeholders, in documents that describe the tree."""
     named = {
         (document, path)
-        for document in ("README.md", "CONTRIBUTING.md", *(name for name in files() if name.startswith("docs/")))
+        for document in ("README.md", "CONTRIBUTING.md", *(name for name in files() if re.match(r"docs/.*\.md$", name)))
         for path in re.findall(r"`((?:checks|controlplane|deployments|docs|tests)/[\w./-]*)`", read(document))
     }
 

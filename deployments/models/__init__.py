@@ -12,6 +12,7 @@ from deployments.models.migration import Migration, Release, ReleaseMigration, S
 from deployments.models.observation import Observation
 from deployments.models.policy import Policy
 from deployments.models.run import Job, MigrationRun, RunAuthor, Step, StepLog
+from deployments.models.sign_in import SignInTries
 
 __all__ = [
     "Application",
@@ -35,6 +36,7 @@ __all__ = [
     "ReleaseMigration",
     "RunAuthor",
     "Script",
+    "SignInTries",
     "Step",
     "StepLog",
     "User",

@@ -1,4 +1,4 @@
-"""Who signed in and out, for the record. Refusals are not in it: strangers could fill a log that forgets nothing."""
+"""Who signed in and out, for the record. What is kept of refusals is decided in `sign_in`."""
 
 from django.db import transaction
 

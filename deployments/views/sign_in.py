@@ -1,15 +1,20 @@
 """Signing in and out: Django's own, in our words."""
 
+from typing import Any
+
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.db import transaction
-from django.forms import CharField, PasswordInput
+from django.forms import CharField, PasswordInput, ValidationError
 from django.http import HttpRequest, HttpResponse
 
-from deployments.actors import person
+from deployments.actors import Actor, person
 from deployments.models import User
 from deployments.services.sessions import record_sign_in, record_sign_out
+from deployments.services.sign_in import TooManySignIns, begin_try, end_badly, end_well
 from deployments.views.base import traces_of
+
+TOO_MANY = 429
 
 
 class SignInForm(AuthenticationForm):
@@ -27,6 +32,23 @@ class SignInForm(AuthenticationForm):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.fields["username"].label = "Name"
+        self.refusal: TooManySignIns | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Return name and password if they belong together. Raises ValidationError, also for who tries too often."""
+        somebody = Actor("somebody", **traces_of(self.request))  # type: ignore[arg-type]  # a view gives one
+        try:
+            tried = begin_try(self.cleaned_data.get("username", ""), actor=somebody)
+        except TooManySignIns as refusal:
+            self.refusal = refusal
+            raise ValidationError(str(refusal), code=refusal.code) from refusal
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            end_badly(tried, actor=somebody)
+            raise
+        end_well(tried)
+        return cleaned
 
 
 class SignIn(LoginView):
@@ -35,6 +57,14 @@ class SignIn(LoginView):
     template_name = "sign_in/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """Say what is wrong; who tries too often is told for how long."""
+        answer = super().form_invalid(form)
+        if isinstance(form, SignInForm) and form.refusal is not None:
+            answer.status_code = TOO_MANY
+            answer["Retry-After"] = str(form.refusal.seconds)
+        return answer
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Open the session and write it down: both or neither."""

@@ -10,7 +10,7 @@ APPENDED = {
     *("backup", "latencyreading", "script", "steplog"),
 }
 CHANGED = {"application", "database", "environment", "job", "migrationrun", "step", "user"}
-FREE = {"contact", "grant", "healthcheck", "periodictask", "workerbeat"}
+FREE = {"contact", "grant", "healthcheck", "periodictask", "signintries", "workerbeat"}
 
 
 def privileges() -> dict[str, set[str]]:

@@ -149,7 +149,7 @@ def test_changepassword_sets_the_password_of_a_person(cast, browse, monkeypatch)
     assert client.get("/runs/").status_code == 200
 
 
-def test_who_signs_in_and_out_is_in_the_audit_log_and_who_fails_is_not(cast, browse):
+def test_who_signs_in_and_out_is_in_the_audit_log_and_that_somebody_failed_before(cast, browse):
     cast.dana.set_password(PASSWORD)
     cast.dana.save()
     client = browse()
@@ -162,6 +162,7 @@ def test_who_signs_in_and_out_is_in_the_audit_log_and_who_fails_is_not(cast, bro
 
     told = AuditEvent.objects.order_by("seq")[before:]
     assert [(one.action, one.actor_name, one.object_name, one.address) for one in told] == [
+        ("session.refused", "somebody", "dana", "192.0.2.7"),
         ("session.opened", "dana", "dana", "192.0.2.7"),
         ("session.closed", "dana", "dana", "192.0.2.8"),
     ]
