@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 
 from deployments.artifacts import Artifacts
 from deployments.models import Job, Policy, Step
@@ -12,6 +13,7 @@ from deployments.pipelines.preflight import DiskTooSmall, Preflight
 from deployments.postgres.clients import PgDumpMissing
 from deployments.services.transition import claim_job
 from tests.engine.conftest import actor
+from tests.engine.processes import eventually
 from tests.postgres.places import Stopper
 
 LEDGER = "CREATE TABLE ledger (id int); INSERT INTO ledger SELECT generate_series(1, 100000)"
@@ -117,6 +119,7 @@ def test_looking_again_after_a_lost_executor_changes_nothing(backed_up):
     backed_up.sync()
     job = backed_up.start(backed_up.plan())
     claim_job(job.pk, executor="lost", lease=ctx_of(job).guard_interval, actor=actor("dana"))
+    eventually(Job.objects.filter(pk=job.pk, lease_until__lt=Now()).exists)
 
     job = backed_up.execute(job)
 
