@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,14 +15,17 @@ import urllib3
 
 from controlplane import local
 from controlplane.embedded.children import Children
-from controlplane.embedded.local import LocalServers
+from controlplane.embedded.local import GIVEN, LocalServers
 from controlplane.embedded.processes import free_port
 from demo.releases import TODAY, Release, put
 from demo.targets import APP, PLACES, PRODUCTION, Place, Targets
 from demo.teller import StoryBroken, Teller
+from deployments.errors import DeploymentError
 
 FOLDER = local.ROOT / "var" / "demo"
 REPOSITORY = FOLDER / "loyalty"
+OF_PROGRAMS = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1"}
+"""What the customer's programs get of this process's environment: none of Locktender's secrets."""
 RATE = 50  # purchases a second
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 30
@@ -114,7 +116,7 @@ class Stage:
         return self._children.start(
             [sys.executable, "-m", module, *arguments],
             known_by=module,
-            environment=os.environ | (environment or {}),
+            environment=OF_PROGRAMS | (environment or {}),
             cwd=local.ROOT,
             log=self.folder / "loyalty.log",
         )
@@ -124,14 +126,13 @@ class Stage:
 def stage(teller: Teller) -> Iterator[Stage]:
     """Yield a stage that begins anew: what an earlier demo left is removed.
 
-    Raises AlreadyStarted beside another demo, and OwnServerNeeded.
+    Raises AlreadyStarted beside another demo, and OwnServersNeeded.
     """
+    _require_own()
     with ExitStack() as opened, teller.busy("PostgreSQL, Redis, Locktender, and the customer's databases"):
-        _clear(FOLDER)
+        LocalServers(FOLDER).discard()
         servers, environment = opened.enter_context(local.product(FOLDER, debug=False))
         children = opened.enter_context(Children())
-        if servers.postgres is None:
-            raise OwnServerNeeded
         targets = Targets(servers.postgres, FOLDER)
         targets.make()
         here = Stage(FOLDER, servers, targets, children, environment | SHORT | targets.environment())
@@ -146,16 +147,20 @@ def stage(teller: Teller) -> Iterator[Stage]:
         yield here
 
 
-class OwnServerNeeded(RuntimeError):
-    """The demo makes roles and databases, which it does on no server but its own."""
+class OwnServersNeeded(DeploymentError):
+    """The demo makes roles and databases and removes its folder, which it does with nobody's servers but its own."""
 
-    def __init__(self) -> None:
-        super().__init__("DATABASE_URL is set. The demo works on a server of its own only: unset it, and try again.")
+    code = "own-servers-needed"
+
+    def __init__(self, *, what: str) -> None:
+        super().__init__(
+            f"{what} The demo makes roles and databases, and begins by removing its folder: it works with servers and "
+            "a folder of its own only. Nothing was changed. Take that away, and start it again."
+        )
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier demo left. Raises AlreadyStarted while that one runs."""
-    if folder.exists():
-        with LocalServers(folder):
-            pass  # servers that outlived a killed demo are found by a start, and stopped in order
-        shutil.rmtree(folder)
+def _require_own() -> None:
+    if names := [name for name in GIVEN if os.environ.get(name)]:
+        raise OwnServersNeeded(what=f"{', '.join(names)} is set.")
+    if FOLDER.is_symlink():
+        raise OwnServersNeeded(what=f"{FOLDER.relative_to(local.ROOT)} is a link.")

@@ -6,7 +6,7 @@ from checks.risk import Risk
 from demo.desk import APPLICATION, Desk, command, path_of
 from demo.oracle import Seen, look
 from demo.people import ARI, DANA, LEE, MIKA, NOOR, PIA, Player, invite
-from demo.releases import RELEASES
+from demo.releases import RELEASES, Release
 from demo.stage import REPOSITORY, Stage
 from demo.targets import APP, MIGRATOR, OWNER, PLACES, PRODUCTION, STAGING
 from demo.teller import Teller
@@ -79,7 +79,7 @@ class Story:
 
     def _first_release(self) -> None:
         self._say.chapter(f"Release {REWARDS.version}: {REWARDS.title}")
-        self._release(REWARDS.version)
+        self._release(REWARDS)
         self._in_staging("New fields for the app", "LOY-104")
         run = self._desk.ask(LEE, PRODUCTION, reason="New fields for the app", reference="LOY-104")
         waits = self._desk.see(LEE, f"/runs/{run.number}/").text
@@ -110,7 +110,7 @@ class Story:
     def _release_that_breaks(self) -> tuple[MigrationRun, Seen]:
         self._say.chapter(f"Release {LEVEL.version}: {LEVEL.title}, and production still runs application {OLD}")
         self._stage.run_application(STAGING, NEW)
-        self._release(LEVEL.version)
+        self._release(LEVEL)
         self._in_staging("One word for it everywhere", "LOY-117")
         before = look(self._stage.targets.connection(PRODUCTION, MIGRATOR))
         run = self._desk.ask(DANA, PRODUCTION, reason="One word for it everywhere", reference="LOY-117")
@@ -163,7 +163,7 @@ class Story:
             f"First the application, then the migration again; and release {MINOR.version}: {MINOR.title}"
         )
         self._stage.run_application(PRODUCTION, NEW)
-        self._release(MINOR.version)
+        self._release(MINOR)
         self._in_staging("Prices in other currencies come", "LOY-121")
         run = self._desk.ask(DANA, PRODUCTION, reason="Prices in other currencies come", reference="LOY-121")
         self._say.holds(
@@ -181,8 +181,8 @@ class Story:
             seen=page.text,
         )
 
-    def _release(self, version: str) -> None:
-        names = self._stage.release(next(one for one in RELEASES if one.version == version))
+    def _release(self, release: Release) -> None:
+        names = self._stage.release(release)
         self._desk.sync(DANA)
         for name in names:
             self._say.note(f"+ {name}")

@@ -1,6 +1,7 @@
 """The two servers of local mode, with the roles and the database that the product needs."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,9 @@ from controlplane.embedded.redis import RedisServer
 DATABASE = "locktender"
 OWNER_ROLE = "locktender_owner"
 APP_ROLE = "locktender_app"
+LOCK = "lock"
+GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+"""Variables that name servers which are there already."""
 
 
 class LocalServers:
@@ -46,8 +50,7 @@ class LocalServers:
         Raises DatabaseHalfGiven if only one of DATABASE_URL and DATABASE_OWNER_URL is given.
         """
         environment = os.environ if given is None else given
-        names = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
-        self._given = {name: environment[name] for name in names if environment.get(name)}
+        self._given = {name: environment[name] for name in GIVEN if environment.get(name)}
         self._require_both_or_neither()
         self.folder = folder.resolve()
         self.postgres = (
@@ -67,7 +70,7 @@ class LocalServers:
             self._interruptions.install()
             started.callback(self._interruptions.remove)
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FolderLock(self.folder / "lock")
+            lock = FolderLock(self.folder / LOCK)
             lock.acquire()
             started.callback(lock.release)
             if self.postgres is not None:
@@ -85,6 +88,26 @@ class LocalServers:
         """Stop what was started, last first, and let go of the folder."""
         self._interruptions.hold()
         self._stack.close()
+
+    def discard(self) -> None:
+        """Remove everything in the folder. Servers of a crashed owner are ended first; nothing is started.
+
+        Raises AlreadyStarted while somebody uses the folder, FolderNotOurs and LeftoverDoesNotEnd.
+        """
+        if not self.folder.exists():
+            return
+        with refuse_what_is_not_ours(self.folder):
+            lock = FolderLock(self.folder / LOCK)
+            lock.acquire()
+            try:
+                for server in (self.postgres, self.redis):
+                    if server is not None:
+                        server.clear_leftover()
+                for path in self.folder.iterdir():
+                    if path.name != LOCK:  # it stays taken until all is gone
+                        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            finally:
+                lock.release()
 
     def require_running(self) -> None:
         """Return if every server that was started still runs. Raises ServerEnded."""

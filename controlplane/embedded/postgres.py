@@ -102,6 +102,10 @@ class PostgresServer(EmbeddedServer):
         with psycopg.connect(self.superuser_url(name)) as connection:
             postgres_access.close_public_schema(connection, owner=owner)
 
+    def clear_leftover(self) -> None:
+        """End a server that a crashed owner left running on this folder. Raises LeftoverDoesNotEnd."""
+        postgres_data.clear_leftover(self.data)
+
     def _prepare(self) -> None:
         """Make the data folder, or see that this server can run on it.
 
@@ -124,7 +128,7 @@ class PostgresServer(EmbeddedServer):
             raise PasswordMissing(folder=self.data, password_file=self._password_file)
         postgres_data.remove_unfinished(self.data)
         postgres_data.require_version(self.data, major=self.binaries.major)
-        postgres_data.clear_leftover(self.data)
+        self.clear_leftover()
         self._identity.take(self.data)  # an earlier start may have found another way to leave root
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:

@@ -52,9 +52,10 @@ class RedisServer(EmbeddedServer):
         """Find the program. Raises RedisNotFound and LeftoverDoesNotEnd."""
         self.data.mkdir(mode=0o700, exist_ok=True)
         self._program = self._program or find_redis()
-        self._clear_leftover()
+        self.clear_leftover()
 
-    def _clear_leftover(self) -> None:
+    def clear_leftover(self) -> None:
+        """End a server that a crashed owner left running on this folder. Raises LeftoverDoesNotEnd."""
         try:
             written = self._pid_file.read_text(encoding="ascii").strip()
         except FileNotFoundError:

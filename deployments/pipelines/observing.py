@@ -21,12 +21,15 @@ def target_of(database: Database) -> Target:
 
 
 def observe_place(database: Database, *, actor: Actor) -> Observation:
-    """Ask the application of a database's environment for its version, then read the database and store that.
+    """Read a database and store that; with the first one of an environment, ask its application for its version too.
 
-    What pages say runs there may have been replaced since the last run. Raises as `observe_database` does.
+    What pages say runs there may have been replaced since the last run. Raises as `observe_database` does, and what the
+    control database raises.
     """
-    observe_application(database.environment, actor=actor)
-    return observe_database(database, actor=actor)
+    seen = observe_database(database, actor=actor)
+    if not database.environment.databases.filter(position__lt=database.position).exists():
+        observe_application(database.environment, actor=actor)
+    return seen
 
 
 def observe_application(environment: Environment, *, actor: Actor) -> None:

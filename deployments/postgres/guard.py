@@ -80,8 +80,8 @@ class Bill:
         """Return who waits now and what it came to so far, as JSON values; durations in seconds."""
         return {
             "waiting": self.waiting,
-            "oldest_seconds": round(self.oldest_seconds, 2),
-            "total_seconds": round(self.total_seconds, 2),
+            "oldest_seconds": self.oldest_seconds,  # not rounded: what is over its limit has to look so
+            "total_seconds": self.total_seconds,
             "in_our_way": list(self.in_our_way),
         }
 

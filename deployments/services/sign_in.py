@@ -1,12 +1,15 @@
-"""Slowing down who guesses passwords, without letting anybody lock somebody else out.
+"""Slowing down who guesses passwords, without letting anybody lock out somebody elsewhere.
 
-A name is blocked only for the address that guessed it, and an address for every name; a name alone never is. The
-record gets one event when guessing begins and one when it is stopped, and only for names that exist: people type
+A name is blocked only for the address that guessed it, and an address for every name; a name alone never is. One name
+can use up a tenth of what its address may try: a script with an old password does not close an office.
+
+The record gets one event when guessing begins and one when it is stopped, and only for names that exist: people type
 passwords into the field of the name, and strangers must not fill a log that forgets nothing.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -20,6 +23,7 @@ from deployments.services.audit import record
 WINDOW = timedelta(minutes=15)
 MOST_OF_A_NAME = 10  # tries from one address
 MOST_OF_AN_ADDRESS = 100  # tries, whatever the name: an office may share an address
+IPV6_PREFIX = 64
 
 COUNT = """
 INSERT INTO deployments_signintries AS known (key, began_at, count) VALUES (%(key)s, clock_timestamp(), 1)
@@ -27,6 +31,10 @@ ON CONFLICT (key) DO UPDATE SET
   count = CASE WHEN known.began_at < clock_timestamp() - %(window)s THEN 1 ELSE known.count + 1 END,
   began_at = CASE WHEN known.began_at < clock_timestamp() - %(window)s THEN clock_timestamp() ELSE known.began_at END
 RETURNING count, began_at + %(window)s - clock_timestamp()
+"""
+WAIT = """
+SELECT began_at + %(window)s - clock_timestamp() FROM deployments_signintries
+WHERE key = %(key)s AND count >= %(most)s AND began_at >= clock_timestamp() - %(window)s
 """
 FORGET = "DELETE FROM deployments_signintries WHERE began_at < clock_timestamp() - %(window)s"
 
@@ -59,21 +67,21 @@ def begin_try(name: str, *, actor: Actor) -> Try:
 
     Raises TooManySignIns.
     """
-    of_name, name_waits = _count(_key(name, actor.address))
-    of_address, address_waits = _count(_key("", actor.address))
-    if of_name > MOST_OF_A_NAME:
-        if of_name == MOST_OF_A_NAME + 1:
+    if wait := _blocked(_key_of_address(actor.address), most=MOST_OF_AN_ADDRESS):
+        raise TooManySignIns(wait=wait)  # nothing is written, whatever names are tried now
+    number, wait = _count(_key_of_name(name, actor.address))
+    if number > MOST_OF_A_NAME:
+        if number == MOST_OF_A_NAME + 1:
             _record_once(name, "session.blocked", actor)
-        raise TooManySignIns(wait=name_waits)
-    if of_address > MOST_OF_AN_ADDRESS:
-        raise TooManySignIns(wait=address_waits)
-    return Try(name, actor.address, of_name)
+        raise TooManySignIns(wait=wait)
+    _count(_key_of_address(actor.address))
+    return Try(name, actor.address, number)
 
 
 def end_well(tried: Try) -> None:
     """Forget the tries of a name from an address that had the right password in the end."""
-    SignInTries.objects.filter(key=_key(tried.name, tried.address)).delete()
-    of_address = SignInTries.objects.filter(key=_key("", tried.address))
+    SignInTries.objects.filter(key=_key_of_name(tried.name, tried.address)).delete()
+    of_address = SignInTries.objects.filter(key=_key_of_address(tried.address))
     if not of_address.filter(count__gt=tried.number).update(count=F("count") - tried.number):
         of_address.delete()
 
@@ -84,6 +92,13 @@ def end_badly(tried: Try, *, actor: Actor) -> None:
         _record_once(tried.name, "session.refused", actor)
         with connection.cursor() as cursor:
             cursor.execute(FORGET, {"window": WINDOW})
+
+
+def _blocked(key: str, *, most: int) -> timedelta | None:
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT, {"key": key, "window": WINDOW, "most": most})
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def _count(key: str) -> tuple[int, timedelta]:
@@ -100,5 +115,18 @@ def _record_once(name: str, action: str, actor: Actor) -> None:
             record(actor, action, user)
 
 
-def _key(name: str, address: str) -> str:
-    return salted_hmac("deployments.sign-in", f"{address}\0{name}", algorithm="sha256").hexdigest()
+def _key_of_name(name: str, address: str) -> str:
+    return salted_hmac("deployments.sign-in.name", f"{_place(address)} {name}", algorithm="sha256").hexdigest()
+
+
+def _key_of_address(address: str) -> str:
+    return salted_hmac("deployments.sign-in.address", _place(address), algorithm="sha256").hexdigest()
+
+
+def _place(address: str) -> str:
+    """Return what counts as one address: of IPv6 the network that one customer has."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((read, IPV6_PREFIX), strict=False)) if isinstance(read, IPv6Address) else str(read)

@@ -36,9 +36,11 @@ class SignInForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Return name and password if they belong together. Raises ValidationError, also for who tries too often."""
+        if self.errors:  # without a name or a password nothing is tried
+            return self.cleaned_data
         somebody = Actor("somebody", **traces_of(self.request))  # type: ignore[arg-type]  # a view gives one
         try:
-            tried = begin_try(self.cleaned_data.get("username", ""), actor=somebody)
+            tried = begin_try(self.cleaned_data["username"], actor=somebody)
         except TooManySignIns as refusal:
             self.refusal = refusal
             raise ValidationError(str(refusal), code=refusal.code) from refusal

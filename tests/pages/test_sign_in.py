@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from deployments.models import AuditEvent, SignInTries
-from deployments.services.sign_in import MOST_OF_A_NAME, MOST_OF_AN_ADDRESS, WINDOW
+from deployments.services.sign_in import MOST_OF_A_NAME, WINDOW
 
 PASSWORD = "correct horse battery"
 WRONG = "wrong"
@@ -75,7 +75,38 @@ def test_many_names_from_one_address_are_one_guesser(lee, sign_in, monkeypatch):
 
     assert sign_in("lee", PASSWORD).status_code == 429
     assert sign_in("lee", PASSWORD, address=ELSEWHERE).status_code == 302
-    assert MOST_OF_AN_ADDRESS > MOST_OF_A_NAME
+    known = SignInTries.objects.count()
+    sign_in("yet another")
+    assert SignInTries.objects.count() == known
+
+
+def test_one_name_does_not_close_its_address_for_others(lee, sign_in, monkeypatch):
+    monkeypatch.setattr("deployments.services.sign_in.MOST_OF_AN_ADDRESS", MOST_OF_A_NAME + 2)
+    for _ in range(MOST_OF_A_NAME + 10):
+        sign_in("an old script")
+
+    assert sign_in("an old script").status_code == 429
+    assert sign_in("lee", PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("given", [("lee", ""), ("", PASSWORD), ("", "")])
+def test_what_was_left_empty_is_no_try_and_forgets_none(lee, sign_in, given):
+    for _ in range(MOST_OF_A_NAME):
+        sign_in()
+        assert sign_in(*given).status_code == 200
+
+    assert sign_in(password=PASSWORD).status_code == 429
+    assert actions() == ["session.refused", "session.blocked"]
+
+
+@pytest.mark.parametrize(
+    ("other", "status"), [("2001:db8:1:2:ffff::9", 429), ("2001:db8:1:3::1", 302), ("not an address", 302)]
+)
+def test_of_ipv6_a_network_counts_as_one_address(lee, sign_in, other, status):
+    for _ in range(MOST_OF_A_NAME):
+        sign_in(address="2001:db8:1:2::1")
+
+    assert sign_in(password=PASSWORD, address=other).status_code == status
 
 
 def test_the_record_has_the_beginning_and_the_end_of_guessing_and_no_name_that_does_not_exist(lee, sign_in):

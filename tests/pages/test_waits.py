@@ -33,8 +33,8 @@ def test_nobody_and_nothing_are_said_only_when_the_guard_looked(cast, browse, sh
 
     assert "Wait for us now Nobody. Over the limits the guard cancels." in told
     assert "In our way now Nothing." in told
-    assert "Oldest that waited, worst so far 0.0 s at most 1.0 s" in told
-    assert "All that waited, in sum 0.0 s at most 10.0 s" in told
+    assert "Oldest that waited, worst so far 0.00 s at most 1.0 s" in told
+    assert "All that waited, in sum 0.00 s at most 10.0 s" in told
 
 
 def test_who_waits_and_who_is_in_the_way_stand_there_with_the_figures(cast, shown):
@@ -46,20 +46,20 @@ def test_who_waits_and_who_is_in_the_way_stand_there_with_the_figures(cast, show
     assert "Wait for us now 1 session." in told
     assert "pid 8 (app) and 1 more" in told
     assert "<b>report</b>" not in html
-    assert "worst so far 0.4 s at most 1.0 s" in told
+    assert "worst so far 0.40 s at most 1.0 s" in told
     assert (
-        'aria-label="0.4 s, at most 1.0 s"><rect class="track" width="100" height="8"/><rect class="used" width="40"'
+        'aria-label="0.40 s, at most 1.0 s"><rect class="track" width="100" height="8"/><rect class="used" width="40"'
         in html
     )
 
 
 def test_what_a_stopped_migration_cost_stays_and_who_waits_now_does_not(cast, shown, browse):
     acts = made.running(cast)
-    shown(acts, Bill(waiting=3, oldest_seconds=1.26, total_seconds=2.5))
+    shown(acts, Bill(waiting=3, oldest_seconds=1.0004, total_seconds=2.5))
     made.stop(acts, StepState.FAILED, code="over-budget", text="It was cancelled.")
     run = acts.close(JobState.FAILED, error_code="over-budget", error="It was cancelled.", applied=1)
 
     told = words(browse(cast.lee).get(f"/runs/{run.number}/").content.decode())
 
-    assert "worst so far 1.26 s at most 1.0 s, over" in told
+    assert "worst so far 1.00 s at most 1.0 s, over" in told
     assert "Wait for us now" not in told
