@@ -138,6 +138,11 @@ def control_database(url: PostgresDsn) -> dict[str, Any]:
         "PORT": host["port"] or 5432,
         "OPTIONS": {
             "connect_timeout": 5,
+            # A machine that went away without a word is noticed in half a minute, not in a quarter of an hour.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,  # milliseconds
             **given,
             "options": f"{limits} {given.get('options', '')}".rstrip(),
         },

@@ -20,6 +20,7 @@ def test_nobody_waits_without_a_limit():
     options = described("postgresql://app@db/control")["OPTIONS"]
 
     assert options["connect_timeout"] == 5
+    assert (options["tcp_user_timeout"], options["keepalives_idle"]) == (30_000, 10)
     for limit in ("lock_timeout=10s", "idle_in_transaction_session_timeout=60s", "statement_timeout=60s"):
         assert f"-c {limit}" in options["options"]
 
