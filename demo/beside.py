@@ -30,4 +30,9 @@ def release() -> int:
     synced = subprocess.run(
         local.manage("sync", "loyalty", "--as", "dana"), env=environment, cwd=local.ROOT, check=False
     )
+    if not synced.returncode:
+        sys.stdout.write(
+            "Next: dana asks for a run on loyalty/staging and starts it; then for one on loyalty/production, which\n"
+            "pia approves, and mika too if its class is high-risk. `make demo` printed where, and how to sign in.\n"
+        )
     return synced.returncode

@@ -32,6 +32,7 @@ NEVER = tuple(
     )
 )
 """Where no health check goes, whatever the operator allows."""
+NEVER_ASKED = "It leads to {}, and metadata, link-local and tunnel addresses are never asked."
 
 GLOBAL_UNICAST = ip_network("2000::/3")  # all that is given out of IPv6; outside of it Python calls too much global
 NOT_PUBLIC = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20")))
@@ -115,11 +116,21 @@ def resolve(place: Place, *, limit: float) -> list[Address]:
     return answer
 
 
+def require_possible(place: Place) -> None:
+    """Raise HealthCheckUnusable if an address is written where no health check goes. Names are judged when asked."""
+    try:
+        address = _plain(ip_address(place.host))
+    except ValueError:
+        return
+    if _is_never_asked(address):
+        raise HealthCheckUnusable(problem=NEVER_ASKED.format(address))
+
+
 def require_permitted(addresses: Sequence[Address], networks: Sequence[Network]) -> None:
     """Raise NoAnswer unless every address may be asked: a name with one bad address is not asked at all."""
     for address in addresses:
-        if any(one in network for network in NEVER for one in (address, *_carried(address))):
-            raise NoAnswer(f"It leads to {address}, and metadata, link-local and tunnel addresses are never asked.")
+        if _is_never_asked(address):
+            raise NoAnswer(NEVER_ASKED.format(address))
         if not is_public(address) and not any(address in network for network in networks):
             raise NoAnswer(f"It leads to {address}, which is not public and in no network of HEALTH_NETWORKS.")
 
@@ -129,6 +140,10 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
         return False
     return address.is_global and not address.is_multicast and not any(address in network for network in NOT_PUBLIC)
+
+
+def _is_never_asked(address: Address) -> bool:
+    return any(one in network for network in NEVER for one in (address, *_carried(address)))
 
 
 def _is_host(host: str) -> bool:

@@ -50,7 +50,10 @@ class Migration(models.Model):
 
 
 class Release(models.Model):
-    """The ordered migrations of one application as one sync found them."""
+    """The ordered migrations of one application as one sync found them. The newest is what the source holds now.
+
+    Content that comes back, after a revert, is a release of its own: which one is the newest has to be true.
+    """
 
     application = models.ForeignKey(Application, models.PROTECT, related_name="releases")
     commit = models.CharField(max_length=64, blank=True)  # "" for a plain folder
@@ -60,9 +63,6 @@ class Release(models.Model):
         Script, models.PROTECT, null=True, blank=True, related_name="+"
     )  # read after every deploy
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(name="release_content_once", fields=["application", "commit", "digest"])]
 
     def __str__(self) -> str:
         return self.commit[:12] or self.digest[:12]

@@ -43,10 +43,9 @@ def patiently(
 ) -> Seen:
     """Return what is seen in a session. While the target is away, wait for it; then look at everything again.
 
-    Raises TargetLocked when the server says that something took too long.
-    `opening` opens the session; without it, it is one that only reads, as the owner. Raises TargetUnreachable or the
-    driver's error when it stays away for PATIENCE, or when the link broke BROKEN_LINKS times, and what the control
-    raises.
+    `opening` opens the session; without it, it is one that only reads, as the owner. Raises TargetLocked when the
+    server says that something took too long, TargetUnreachable or the driver's error when it stays away for PATIENCE or
+    the link broke BROKEN_LINKS times, and what the control raises.
     """
     broken, away_since = 0, 0.0
     while True:
@@ -56,7 +55,7 @@ def patiently(
                 if away_since:
                     ctx.progress({})  # it is here again
                 away_since = 0.0
-                with letting_go(opened, ctx.control):
+                with looking(ctx, opened):
                     seen = look(opened)
                 ctx.control.require_may_start()  # what was cut off on request is no answer
                 return seen

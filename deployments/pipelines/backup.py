@@ -96,7 +96,7 @@ def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:
             continue
         if manifest.content["scope"] != scope:
             continue
-        if is_too_old(_ended_at(manifest)):
+        if is_too_old(kept, _ended_at(manifest)):
             ctx.log(f"The dump in {place} is too old to begin with now: making another one")
             continue
         return _keep(ctx, place, manifest)

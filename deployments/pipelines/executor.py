@@ -105,7 +105,10 @@ def walk_steps(ctx: StepContext) -> None:
         log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
     stages = PIPELINES[ctx.job.run.kind].steps
     names = [stage.name for stage in stages]
-    anew = outdated(ctx, names[: names.index(MIGRATE)])
+    try:
+        anew = outdated(ctx, names[: names.index(MIGRATE)])
+    except LINK_ERRORS as cut:
+        raise _refusal(ctx, cut) from cut
     if anew:
         log.info("taken anew, because it is too old", job=ctx.job.pk, steps=sorted(anew))
         _interrupt_running(ctx)

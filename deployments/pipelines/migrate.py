@@ -95,7 +95,7 @@ class Migrate:
         ctx.applied(len(done))
         budget = Budget.planned(ctx.plan["budget"], connections=seen.connections)
         watch = Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control)
-        with watch as guard, WaitsTold(ctx.job, guard):
+        with watch as guard, WaitsTold(ctx.job, self.name, guard):
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
                 with session(ctx.target, name=ctx.holder.session_name) as opened:

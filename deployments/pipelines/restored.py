@@ -23,7 +23,8 @@ MOST_PIECES = 5000  # of the objects that a plan touches; more are not kept, and
 def note_schema(ctx: StepContext) -> dict[str, Any]:
     """Read the schema, keep it as an observation, and return the evidence that leads to it.
 
-    Where it cannot be read, that is the evidence: nothing else waits for it. Raises what waiting for a target raises.
+    Where it cannot be read, that is the evidence: nothing else waits for it. Raises what waiting for a target raises,
+    also what the control does.
     """
     try:
         seen = patiently(
@@ -35,6 +36,7 @@ def note_schema(ctx: StepContext) -> dict[str, Any]:
     except TargetUnreachable:
         raise
     except DeploymentError as refused:
+        ctx.control.require_may_start()
         ctx.log(f"The schema was not read ({refused.code}): {refused}")
         return {"reason": f"It could not be read ({refused.code})."}
 
@@ -52,7 +54,9 @@ def compare_with_before(ctx: StepContext, now: Mapping[str, Any], *, before: str
     was = _noted(ctx, run, before)
     if was is None:
         return not_measured(str(run), "It was not noted before that run.")
-    result = judge_restored(str(run), _schema(was), _schema(now), by_others=_by_others(ctx, run, before, after))
+    result = judge_restored(
+        str(run), _schema(ctx, was), _schema(ctx, now), by_others=_by_others(ctx, run, before, after)
+    )
     if result.verdict is not Verdict.PASSED:
         ctx.log(result.sentence)
     return result
@@ -72,7 +76,7 @@ def _kept(ctx: StepContext, seen: Observed) -> dict[str, Any]:
 def _by_others(ctx: StepContext, run: MigrationRun, before: str, after: str) -> set[str]:
     """Return the objects that were changed after the run was looked at and before its way back began."""
     left, found = _noted(ctx, run, after), _noted(ctx, ctx.job.run, before)
-    return changed(_schema(left).objects, _schema(found).objects) if left and found else set()
+    return changed(_schema(ctx, left).objects, _schema(ctx, found).objects) if left and found else set()
 
 
 def _noted(ctx: StepContext, run: MigrationRun, step: str) -> Mapping[str, Any] | None:
@@ -84,5 +88,10 @@ def _noted(ctx: StepContext, run: MigrationRun, step: str) -> Mapping[str, Any] 
     return last.evidence["schema"] if last else None
 
 
-def _schema(noted: Mapping[str, Any]) -> Schema:
-    return Schema(Observation.objects.get(pk=noted["observation"]).schema, noted["pieces"])
+def _schema(ctx: StepContext, noted: Mapping[str, Any]) -> Schema:
+    """Return what was noted without the table of the layout's tool: a first deploy makes it, no way back drops it."""
+    objects = Observation.objects.get(pk=noted["observation"]).schema
+    table = ctx.history.table
+    return Schema(
+        {name: one for name, one in objects.items() if not (table and name.endswith(f".{table}"))}, noted["pieces"]
+    )

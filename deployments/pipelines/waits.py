@@ -12,7 +12,8 @@ from deployments.postgres.guard import Guard
 from deployments.services.progress import write_waits
 
 TELLING_SECONDS = 1.0  # no faster than a person reads
-PARTING_SECONDS = 0.5
+PARTING_SECONDS = 3.0
+"""So long the end of a migration waits for the last telling: a control database that hangs holds up nothing more."""
 
 log = structlog.get_logger()
 
@@ -20,9 +21,10 @@ log = structlog.get_logger()
 class WaitsTold:
     """Adds what the guard sees to the progress of the running step, as long as the block lasts. It fails no job."""
 
-    def __init__(self, job: Job, guard: Guard) -> None:
-        """Prepare; the thread starts with the block."""
+    def __init__(self, job: Job, step: str, guard: Guard) -> None:
+        """Prepare; the thread starts with the block. `step` is the name of the step that runs meanwhile."""
         self._job = job
+        self._step = step
         self._guard = guard
         self._told: dict[str, object] = {}
         self._closing = threading.Event()
@@ -30,21 +32,25 @@ class WaitsTold:
 
     def __enter__(self) -> Self:
         """Begin to tell."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as refused:  # the machine has no thread to give: that is no reason to stop a job
+            log.warning("waits are not told", job=self._job.pk, reason=str(refused))
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Stop within a moment, and tell what it came to: what a migration was stopped for, the page shows too."""
+        """Stop within PARTING_SECONDS; last is told what it came to, so that the page shows why a migration stopped."""
         self._closing.set()
-        self._thread.join(PARTING_SECONDS)
-        self._tell()
+        if self._thread.is_alive():
+            self._thread.join(PARTING_SECONDS)
 
     def _tell_until_closed(self) -> None:
         try:
             while not self._closing.wait(TELLING_SECONDS):
                 self._tell()
+            self._tell()
         finally:
             connection.close()  # this thread's own
 
@@ -53,7 +59,7 @@ class WaitsTold:
         if waits == self._told:
             return
         try:
-            write_waits(self._job, waits, fence=self._job.fence or 0)
+            write_waits(self._job, self._step, waits, fence=self._job.fence or 0)
         except (DatabaseError, InterfaceError) as away:  # the next look has all of it again
             log.warning("waits not told", job=self._job.pk, reason=type(away).__name__)
             connection.close()

@@ -9,7 +9,7 @@ from checks.losses import losses
 from checks.names import split
 from checks.policy import NOT_ASKED, Requirements, Unmet
 from checks.schema import fingerprint, touched
-from deployments.authority import Action, eligible
+from deployments.authority import Action, eligible, roles
 from deployments.models import Approval, AuditEvent, Backup, Database, MigrationRun, Observation, Script, User
 from deployments.models.approval import Verdict
 from deployments.models.backup import BackupScope
@@ -119,7 +119,7 @@ def case_of(run: MigrationRun) -> Case:
         asked=tuple(_asked(run, needs, waits, approvals, sum(one.other is not None for one in migrations))),
         not_asked=tuple(_not_asked(run, needs)),
         approvals=approvals,
-        eligible=tuple(eligible(Action.DECIDE, run)),
+        eligible=tuple(_who_is_waited_for(run, waits)),
         starters=tuple(eligible(Action.REQUEST, run)),
         known=tuple(_known(run, plan, observed)),
         relations=tuple(_relations(plan, observed)),
@@ -142,6 +142,13 @@ def _role(waits: Unmet) -> str:
 
 def _databases(plan: Mapping[str, Any]) -> list[Database]:
     return list(Database.objects.filter(pk__in=[entry["id"] for entry in plan["databases"]]).order_by("position"))
+
+
+def _who_is_waited_for(run: MigrationRun, waits: Sequence[Unmet]) -> list[User]:
+    """Return whose yes would count: of those who may decide, the ones with a role that is still missing."""
+    missing = {one.rule.removeprefix("approval-") for one in waits if one.rule.startswith("approval-")}
+    deciders = eligible(Action.DECIDE, run)
+    return [one for one in deciders if missing & set(roles(one, run))] if missing else deciders
 
 
 def _planned(run: MigrationRun, plan: Mapping[str, Any]) -> list[Planned]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from deployments.authority import Action, may
-from deployments.models import AuditEvent, Job, MigrationRun, Step, User
+from deployments.models import AuditEvent, Backup, Job, MigrationRun, Step, User
 from deployments.selectors.run_page import seen_run
 
 PAGE = 100
@@ -110,11 +110,13 @@ def rows_of(events: QuerySet[AuditEvent]) -> Iterator[dict[str, Any]]:
 
 
 def _about(run: MigrationRun) -> Q:
-    """Return the condition for the story of a run: itself, its jobs, their steps."""
+    """Return the condition for the story of a run: itself, its jobs, their steps and backups."""
     jobs = [str(pk) for pk in Job.objects.filter(run=run).values_list("pk", flat=True)]
     steps = [str(pk) for pk in Step.objects.filter(job__run=run).values_list("pk", flat=True)]
+    backups = [str(pk) for pk in Backup.objects.filter(job__run=run).values_list("pk", flat=True)]
     return (
         Q(object_type="migrationrun", object_id=str(run.pk))
         | Q(object_type="job", object_id__in=jobs)
         | Q(object_type="step", object_id__in=steps)
+        | Q(object_type="backup", object_id__in=backups)
     )

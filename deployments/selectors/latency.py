@@ -24,7 +24,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a migrate step began and ended, over all its attempts; it goes on while `ended_at` is None."""
+    """When a migrate step began and ended, over all attempts that count; it goes on while `ended_at` is None."""
 
     began_at: datetime
     ended_at: datetime | None
@@ -126,11 +126,23 @@ def latency_of(path: str, works: Sequence[Work]) -> Latency | None:
 
 
 def _spans(works: Iterable[Work]) -> Iterable[Span]:
+    """Yield when each job changed its database.
+
+    An attempt after which the database was prepared anew had changed nothing: it does not count.
+    """
     for work in works:
-        attempts = [step for stage in work.rail if stage.name == MIGRATE for step in stage.attempts if step.started_at]
+        place = next((stage.position for stage in work.rail if stage.name == MIGRATE), 0)
+        before = [step for stage in work.rail if stage.position < place for step in stage.attempts]
+        prepared_at = max((step.started_at for step in before if step.started_at), default=None)
+        attempts = [
+            (step.started_at, step.finished_at)
+            for stage in work.rail
+            if stage.name == MIGRATE
+            for step in stage.attempts
+            if step.started_at and (prepared_at is None or step.started_at >= prepared_at)
+        ]
         if attempts:
-            began = min(step.started_at for step in attempts if step.started_at)
-            yield Span(began, None if attempts[-1].finished_at is None else attempts[-1].finished_at)
+            yield Span(attempts[0][0], attempts[-1][1])
 
 
 def _figures(works: Iterable[Work], readings: Sequence[Reading], *, many: bool) -> Iterable[Figures]:

@@ -1,7 +1,7 @@
 """The pipeline of a job as a rail: every stage in order, also those that no executor has begun."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from deployments.models import Job, Step
@@ -27,17 +27,23 @@ STAGES: dict[str, tuple[str, ...]] = {
 NOT_REACHED = "not-reached"
 LOST_EXECUTOR = "lost-executor"
 ENDED_EARLY = frozenset({JobState.FAILED, JobState.CANCELLED})
+STANDS = frozenset({StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED, LOST_EXECUTOR})
+"""A job is at the first stage that is shown so. One after it was left behind: what comes before it is taken anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a rail. `shown` is the state of its last attempt, or what follows from there being none."""
+    """One stage of a rail. `shown` is the state of its last attempt, or what follows from there being none.
+
+    `is_current` says whether this is where the job is, or where it ended badly.
+    """
 
     position: int
     name: str
     shown: str
     note: str  # a few words; "" if the duration says it all
     attempts: tuple[Step, ...]
+    is_current: bool = False
 
     @property
     def step(self) -> Step | None:
@@ -50,11 +56,6 @@ class Stage:
         step = self.step
         return step.finished_at - step.started_at if step and step.started_at and step.finished_at else None
 
-    @property
-    def is_current(self) -> bool:
-        """Whether this is where the job is, or where it ended badly."""
-        return self.shown in {StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED, LOST_EXECUTOR}
-
 
 def is_lost(job: Job, now: datetime) -> bool:
     """Return whether the executor of a running job has let its lease run out."""
@@ -65,10 +66,12 @@ def rail_of(job: Job, steps: Sequence[Step], *, kind: str, lost: bool = False) -
     """Return the stages of a job, given its steps in any order."""
     names = dict(enumerate(STAGES.get(kind, ()), start=1)) | {one.position: one.name for one in steps}
     attempts = {place: [one for one in steps if one.position == place] for place in names}
-    return tuple(
+    stages = [
         _stage(job, place, names[place], sorted(attempts[place], key=lambda one: one.attempt), lost=lost)
         for place in sorted(names)
-    )
+    ]
+    current = next((one.position for one in stages if one.shown in STANDS), None)
+    return tuple(replace(one, is_current=one.position == current) for one in stages)
 
 
 def _stage(job: Job, place: int, name: str, attempts: list[Step], *, lost: bool) -> Stage:

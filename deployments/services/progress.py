@@ -26,13 +26,14 @@ def write_progress(step: Step, progress: dict[str, Any], *, fence: int) -> None:
             MigrationRun.objects.filter(jobs=step.job_id).update(revision=F("revision") + 1)
 
 
-def write_waits(job: Job, waits: dict[str, Any], *, fence: int) -> None:
-    """Put into the progress of the job's running step what waits for it, if this fence still holds the job."""
+def write_waits(job: Job, step: str, waits: dict[str, Any], *, fence: int) -> None:
+    """Put into the progress of the step of this name what waits for it, if it runs and this fence holds the job."""
     with transaction.atomic():
         locked_run(job.run_id)  # of the statement and of what waits for it neither overwrites the other
-        held = Step.objects.filter(job=job, state=StepState.RUNNING, job__fence=fence, job__state=JobState.RUNNING)
-        for step in held:
-            held.filter(pk=step.pk).update(progress=step.progress | {"waits": waits})
+        running = Step.objects.filter(job=job, name=step, state=StepState.RUNNING)
+        held = running.filter(job__fence=fence, job__state=JobState.RUNNING)
+        for one in held:
+            held.filter(pk=one.pk).update(progress=one.progress | {"waits": waits})
             MigrationRun.objects.filter(pk=job.run_id).update(revision=F("revision") + 1)
 
 

@@ -8,7 +8,7 @@ from django.db.models import Model
 from checks.health import Expectation
 from checks.layouts import named
 from deployments.actors import Actor
-from deployments.addresses import HealthCheckUnusable, Place
+from deployments.addresses import HealthCheckUnusable, Place, require_possible
 from deployments.authority import Action, require
 from deployments.errors import DeploymentError
 from deployments.models import Application, Database, Environment, Grant, HealthCheck, Policy, User
@@ -102,7 +102,7 @@ def set_health_check(environment: Environment, expectation: Expectation, *, acto
     Nothing is asked: where the URL leads is judged with every probe. Raises NotAllowed, HealthCheckUnusable.
     """
     _require(actor, Action.MANAGE_APPLICATION, environment)
-    Place.of(expectation.url)
+    require_possible(Place.of(expectation.url))
     if not (100 <= expectation.status <= 599):  # noqa: PLR2004
         raise HealthCheckUnusable(problem="The status must lie between 100 and 599.")
     if expectation.json_value and not expectation.json_path:

@@ -21,6 +21,7 @@ from deployments.models import SignInTries, User
 from deployments.services.audit import record
 
 WINDOW = timedelta(minutes=15)
+SECONDS = int(WINDOW.total_seconds())
 MOST_OF_A_NAME = 10  # tries from one address
 MOST_OF_AN_ADDRESS = 100  # tries, whatever the name: an office may share an address
 IPV6_PREFIX = 64
@@ -28,15 +29,17 @@ IPV6_PREFIX = 64
 COUNT = """
 INSERT INTO deployments_signintries AS known (key, began_at, count) VALUES (%(key)s, clock_timestamp(), 1)
 ON CONFLICT (key) DO UPDATE SET
-  count = CASE WHEN known.began_at < clock_timestamp() - %(window)s THEN 1 ELSE known.count + 1 END,
-  began_at = CASE WHEN known.began_at < clock_timestamp() - %(window)s THEN clock_timestamp() ELSE known.began_at END
-RETURNING count, began_at + %(window)s - clock_timestamp()
+  count = CASE WHEN known.began_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+          THEN 1 ELSE known.count + 1 END,
+  began_at = CASE WHEN known.began_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+             THEN clock_timestamp() ELSE known.began_at END
+RETURNING count, began_at + make_interval(secs => %(seconds)s) - clock_timestamp()
 """
 WAIT = """
-SELECT began_at + %(window)s - clock_timestamp() FROM deployments_signintries
-WHERE key = %(key)s AND count >= %(most)s AND began_at >= clock_timestamp() - %(window)s
+SELECT began_at + make_interval(secs => %(seconds)s) - clock_timestamp() FROM deployments_signintries
+WHERE key = %(key)s AND count >= %(most)s AND began_at >= clock_timestamp() - make_interval(secs => %(seconds)s)
 """
-FORGET = "DELETE FROM deployments_signintries WHERE began_at < clock_timestamp() - %(window)s"
+FORGET = "DELETE FROM deployments_signintries WHERE began_at < clock_timestamp() - make_interval(secs => %(seconds)s)"
 
 
 class TooManySignIns(DeploymentError):
@@ -91,19 +94,19 @@ def end_badly(tried: Try, *, actor: Actor) -> None:
     if tried.number == 1:
         _record_once(tried.name, "session.refused", actor)
         with connection.cursor() as cursor:
-            cursor.execute(FORGET, {"window": WINDOW})
+            cursor.execute(FORGET, {"seconds": SECONDS})
 
 
 def _blocked(key: str, *, most: int) -> timedelta | None:
     with connection.cursor() as cursor:
-        cursor.execute(WAIT, {"key": key, "window": WINDOW, "most": most})
+        cursor.execute(WAIT, {"key": key, "seconds": SECONDS, "most": most})
         found = cursor.fetchone()
     return found[0] if found else None
 
 
 def _count(key: str) -> tuple[int, timedelta]:
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"key": key, "window": WINDOW})
+        cursor.execute(COUNT, {"key": key, "seconds": SECONDS})
         count, wait = cursor.fetchone()
     return count, wait
 

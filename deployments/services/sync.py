@@ -21,6 +21,7 @@ class Synced:
     new: tuple[str, ...]
     changed: tuple[str, ...]  # other bytes under a known name
     violations: tuple[str, ...]  # changed forward bytes of something that is applied somewhere
+    gone: tuple[str, ...] = ()  # was in the source at the last sync, and is not any more
 
 
 def sync(application: Application, *, found: Found, commit: str, actor: Actor) -> Synced:
@@ -40,11 +41,14 @@ def sync(application: Application, *, found: Found, commit: str, actor: Actor) -
         smoke = None if found.smoke is None else _script(found.smoke)
         applied = applied_checksums(application)
         violations = tuple(one.name for one in stored if applied.get(one.name, {one.checksum}) != {one.checksum})
-        release, created = _release(application, stored, smoke, commit)
-        if created:
-            after = {"new": new, "changed": changed, "violations": violations, "migrations": len(stored)}
+        last = application.releases.order_by("-id").first()
+        before = last.entries.values_list("migration__name", flat=True) if last else ()
+        gone = tuple(name for name in before if name not in {one.name for one in stored})
+        release = _release(application, stored, smoke, commit, last)
+        if release != last:
+            after = {"new": new, "changed": changed, "violations": violations, "gone": gone, "migrations": len(stored)}
             record(actor, "release.synced", release, after=after)
-    return Synced(release, new, changed, violations)
+    return Synced(release, new, changed, violations, gone)
 
 
 def _store(application: Application, files: MigrationFiles, layout: Layout) -> Migration:
@@ -73,20 +77,18 @@ def _script(body: bytes) -> Script:
 
 
 def _release(
-    application: Application, migrations: list[Migration], smoke: Script | None, commit: str
-) -> tuple[Release, bool]:
+    application: Application, migrations: list[Migration], smoke: Script | None, commit: str, last: Release | None
+) -> Release:
+    """Return the last release if it is this one, else a new one."""
     lines = [f"{one.name} {one.digest}" for one in migrations]
     if smoke is not None:
         lines.append(f"smoke {smoke.sha256}")
-    release, created = Release.objects.get_or_create(
-        application=application,
-        commit=commit,
-        digest=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-        defaults={"smoke": smoke},
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    if last is not None and (last.commit, last.digest) == (commit, digest):
+        return last
+    release = Release.objects.create(application=application, commit=commit, digest=digest, smoke=smoke)
+    ReleaseMigration.objects.bulk_create(
+        ReleaseMigration(release=release, migration=one, position=place)
+        for place, one in enumerate(migrations, start=1)
     )
-    if created:
-        ReleaseMigration.objects.bulk_create(
-            ReleaseMigration(release=release, migration=one, position=place)
-            for place, one in enumerate(migrations, start=1)
-        )
-    return release, created
+    return release

@@ -30,5 +30,5 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("button:is([data-copy], [data-text])") : null;
   if (button instanceof HTMLElement) copy(button);
 });
-document.body.addEventListener("htmx:afterSettle", uncover);
+document.body.addEventListener("htmx:afterSwap", uncover, true); // early, as what is hidden takes no focus back
 uncover();

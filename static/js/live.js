@@ -10,6 +10,8 @@ const LATE_MS = 10_000; // without an answer for so long, what is shown is old
 const HIDDEN_MS = 30_000; // between two ticks of a page nobody looks at
 const SLOWEST_MS = 30_000; // between two tries when nothing answers
 const FRESH_MS = 3_000; // for so long the bar says that all is well again
+const HELD_MS = 30_000; // for so long news wait for somebody who has selected text
+const STOPS = "a[href], button, input, select, textarea, summary, [tabindex]";
 
 /** @type {{ answeredAt: number, askedAt: number, waitingSince: number, failures: number, isOff: boolean }} */
 const state = { answeredAt: Date.now(), askedAt: Date.now(), waitingSince: 0, failures: 0, isOff: false };
@@ -100,8 +102,25 @@ function dressTab() {
 /** @type {Map<string, { open: boolean | undefined, top: number, left: number }>} */
 const kept = new Map();
 
+/** @typedef {{ part: string, id: string, index: number, tag: string, name: string }} Focus Index -1: on the id itself. */
+/** @type {Focus | null} */
+let focused = null;
+
+/** @type {WeakMap<Element, number>} Since when the news of a part wait. */
+const held = new WeakMap();
+
 /**
- * Remember what a swap would lose: open details and scroll places, of elements with an id.
+ * What makes a link or a button this one and no other. The text of anything else may change, as that of a summary does.
+ * @param {HTMLElement} one
+ * @returns {string}
+ */
+function nameOf(one) {
+  const { copy, text } = one.dataset;
+  return one.getAttribute("href") ?? copy ?? text ?? (one.matches("button") ? one.textContent.trim() : "");
+}
+
+/**
+ * Remember what a swap would lose: open details and scroll places, of elements with an id, and the focus.
  * @param {Element} target
  */
 function keep(target) {
@@ -112,6 +131,28 @@ function keep(target) {
       kept.set(one.id, { open: isOpen, top: one.scrollTop, left: one.scrollLeft });
     }
   }
+  const one = document.activeElement;
+  const around = target.contains(one) ? one.closest("[id]") : null;
+  focused = around && {
+    part: target.id,
+    id: around.id,
+    index: [...around.querySelectorAll(STOPS)].indexOf(one),
+    tag: one.tagName,
+    name: nameOf(one),
+  };
+}
+
+/**
+ * Have the next Tab go on from a place, which shows no focus itself.
+ * @param {HTMLElement | null} place
+ */
+function startAt(place) {
+  if (!place) return;
+  const isStop = place.hasAttribute("tabindex");
+  if (!isStop) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+  place.blur();
+  if (!isStop) place.removeAttribute("tabindex");
 }
 
 /** Put back what was remembered. */
@@ -123,6 +164,34 @@ function restore() {
     one.scrollTo(was.left, was.top);
   }
   kept.clear();
+  if (focused) refocus(focused);
+  focused = null;
+}
+
+/**
+ * Give the focus back to the same thing: at its old place, else where it moved to. If it is gone, nothing else gets it.
+ * @param {Focus} was
+ */
+function refocus(was) {
+  const around = document.getElementById(was.id);
+  const stops = around ? [...around.querySelectorAll(STOPS)] : [];
+  const isIt = (one) => one?.tagName === was.tag && nameOf(one) === was.name;
+  const one = was.index < 0 ? around : isIt(stops[was.index]) ? stops[was.index] : stops.find(isIt);
+  if (one) one.focus({ preventScroll: true });
+  else startAt(around ?? document.getElementById(was.part));
+}
+
+/**
+ * Whether the news of a part wait because text in it is selected. They come with a later tick, as the part still says
+ * which version it shows.
+ * @param {Element} part
+ * @returns {boolean}
+ */
+function isHeld(part) {
+  const selection = document.getSelection();
+  if (selection.isCollapsed || !selection.getRangeAt(0).intersectsNode(part)) return false;
+  if (!held.has(part)) held.set(part, Date.now());
+  return Date.now() - held.get(part) < HELD_MS;
 }
 
 /**
@@ -140,6 +209,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;
   if (isOurs(event) && xhr.status >= 500) event.detail.shouldSwap = false; // keep what is shown, and try again
+  if (isOurs(event) && event.detail.shouldSwap && isHeld(target)) event.detail.shouldSwap = false;
   if (event.detail.shouldSwap) keep(target);
 });
 document.body.addEventListener("htmx:afterSwap", restore); // before anything is painted

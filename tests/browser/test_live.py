@@ -106,6 +106,67 @@ def test_a_change_keeps_focus_text_scroll_and_what_was_opened(page, world):
     assert page.locator("#lines").evaluate("(lines) => lines.scrollTop") == 500
 
 
+@pytest.mark.parametrize(
+    ("role", "name"), [("link", "Whole log"), ("button", "Ask"), ("button", "Copy words"), (None, "More")]
+)
+def test_the_focus_stays_on_what_has_no_id(page, world, role, name):
+    def stop():
+        return page.get_by_role(role, name=name) if role else page.locator("summary", has_text=name)
+
+    page.evaluate("document.body.style.paddingBottom = '3000px'")
+    stop().focus()
+    page.evaluate("scrollTo(0, 2000)")
+
+    world.version = 2  # with one more link before it
+    seconds(page, 2)
+
+    expect(page.get_by_text("Version 2.")).to_be_visible()
+    expect(stop()).to_be_focused()
+    assert page.evaluate("scrollY") == 2000
+
+
+def test_the_focus_goes_to_nothing_else_in_its_place_and_tab_goes_on_from_there(page, world):
+    page.get_by_role("button", name="Ask").focus()
+
+    world.version = 3
+    seconds(page, 2)
+
+    expect(page.get_by_role("button", name="Drop")).not_to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.getElementById('part').contains(document.activeElement)")
+
+
+def test_news_wait_while_text_is_selected_but_not_for_ever(page, world):
+    page.locator(".verdict .say").select_text()
+    world.version = 2
+    seconds(page, 20)
+
+    assert page.evaluate("getSelection().toString().trim()") == "Version 1."
+    assert not is_off(page)
+    assert len(world.asked) > 10
+
+    page.evaluate("getSelection().removeAllRanges()")
+    seconds(page, 2)
+    expect(page.get_by_text("Version 2.")).to_be_visible()
+
+    page.locator(".verdict .say").select_text()
+    world.version = 3
+    seconds(page, 25)
+    assert page.get_by_text("Version 2.", exact=True).is_visible()
+    seconds(page, 12)
+    expect(page.get_by_text("Version 3.")).to_be_visible()
+
+
+def test_text_selected_beside_a_part_does_not_hold_its_news(page, world):
+    page.get_by_role("heading", name="Live").select_text()
+
+    world.version = 2
+    seconds(page, 2)
+
+    expect(page.get_by_text("Version 2.")).to_be_visible()
+    assert page.evaluate("getSelection().toString().trim()") == "Live"
+
+
 def is_off(page):
     """Say whether sign, bar, grey and verdict all say that the page is old, or none does. They may not disagree."""
     told = {

@@ -10,7 +10,7 @@ from deployments.services.progress import write_progress
 from deployments.states import JobState, StepState
 from tests.browser.conftest import DESKTOP, NARROW, PHONE
 from tests.browser.looks import barriers, shifts, too_wide
-from tests.pages import made
+from tests.pages import made, measured
 
 
 def pages_of(cast):
@@ -81,6 +81,27 @@ def test_a_live_run_tells_news_and_then_its_end_without_moving(cast, visit):
     expect(said).to_have_text(re.compile("✕ #1 failed"))
     assert page.title() == "✕ #1 failed · Locktender"
     assert page.evaluate("document.getElementById('plan').untouched")
+    assert page.faults == []
+
+
+def test_the_focus_stays_where_it_is_on_a_live_run(cast, visit):
+    acts = measured.running(cast, (-5, 200.0), (5, 240.0))
+    step = acts.job.steps.get(name="migrate")
+    page = visit(f"/runs/{acts.job.run.number}/", cast.lee)
+    stops = [
+        page.get_by_role("link", name="Cancel run #1…"),
+        page.get_by_role("link", name="Whole log"),
+        page.locator(".rail a", has_text="migrate"),
+        page.locator("#latency-figures summary"),
+        page.get_by_role("link", name="every event of it"),
+    ]
+
+    for number, stop in enumerate(stops, start=1):
+        stop.focus()
+        write_progress(step, {**step.progress, "sql": f"SELECT {number}"}, fence=acts.fence)
+        expect(page.locator(f"#sql-now-{step.pk}")).to_contain_text(f"SELECT {number}")
+        expect(stop).to_be_focused()
+
     assert page.faults == []
 
 

@@ -38,7 +38,10 @@ PART = """
 </c-verdict>
 <dl class="kv"><c-pair label="Version">{{ version }}</c-pair></dl>
 <input id="typed" aria-label="Typed">
-<details id="more"><summary>More</summary><p>Open</p></details>
+{% if version > 1 %}<a href="/new/">New</a>{% endif %}
+<p>{% if version != 3 %}<button type="button">Ask</button>{% else %}<button type="button">Drop</button>{% endif %}
+<a href="/whole/">Whole log of version {{ version }}</a> <c-copy text="words" label="Copy words" /></p>
+<details id="more"><summary>More of version {{ version }}</summary><p>Open</p></details>
 <div class="log" id="lines" tabindex="0">{% for line in many %}<p>line {{ line }}</p>{% endfor %}</div>
 </c-live>
 """

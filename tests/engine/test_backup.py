@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments.models import AuditEvent, Backup, Job
+from deployments.models import AuditEvent, Backup, Job, User
 from deployments.pipelines.backup import BackUp
 from deployments.pipelines.contract import PlanMoved
 from deployments.postgres.archive import BackupUnreadable
 from deployments.postgres.clients import Clients
 from deployments.postgres.connect import Holder
 from deployments.selectors.audit import check_chain, events_about
+from deployments.selectors.audit_log import Wanted, find_events
 from deployments.services.decide import request_cancel
 from deployments.services.transition import Stale
 from tests.engine.backups import LEDGER, asks_for_backup, ctx_of, files_in, step_of, store_of
@@ -60,6 +61,9 @@ def test_a_deploy_is_backed_up_before_anything_changes(backed_up):
     assert (kept.job, kept.scope, kept.level, kept.client_version) == (job, "database", "readable", newest().version)
     assert kept.manifest_sha256 == hashlib.sha256(manifest_file.read_bytes()).hexdigest()
     assert manifest["rows"]['"public"."ledger"'] == 1000
+    story = find_events(User.objects.get(username="lee"), Wanted(run=job.run.number))
+    (event,) = story.events.filter(action="backup.kept")
+    assert kept.manifest_sha256 in str(event.after)
     assert manifest["server"]["system_identifier"] == job.run.plan["databases"][0]["system_identifier"]
     assert (manifest["run"], manifest["job"], manifest["scope"]) == (job.run.number, job.pk, "database")
     files = files_in(store_of(backed_up)) - {manifest_file}

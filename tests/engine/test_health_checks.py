@@ -85,6 +85,8 @@ def test_the_command_refuses_with_a_code_and_never_repeats_a_password(rewards, m
     ("fields", "problem"),
     [
         ({"url": "http://shop:hunter2@shop.example/"}, "a name or a password"),
+        ({"url": "http://169.254.169.254/latest/meta-data"}, "metadata, link-local and tunnel addresses"),
+        ({"url": "http://[::ffff:169.254.169.254]/"}, "metadata, link-local and tunnel addresses"),
         ({"url": "ftp://shop.example/"}, "must begin with http"),
         ({"json_value": "up"}, "without the path"),
         ({"status": 99}, "between 100 and 599"),

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from deployments.pipelines.asking import looking
-from deployments.postgres.connect import session
+from deployments.pipelines.asking import looking, patiently
+from deployments.postgres.connect import Session, session
 from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.processes import eventually
 from tests.engine.stages import Stage, stored
@@ -29,7 +29,11 @@ def hung(stage: Stage, *, query: str) -> Iterator[threading.Event]:
 
     def resume() -> None:
         resumed.set()
-        os.kill(pids[0], signal.SIGCONT)
+        go_on()
+
+    def go_on() -> None:
+        for pid in pids[:1]:  # none if the query was never seen: then `stop` says why
+            os.kill(pid, signal.SIGCONT)
 
     def stop() -> None:
         with stage.rewards.connect() as looking_on:
@@ -47,7 +51,7 @@ def hung(stage: Stage, *, query: str) -> Iterator[threading.Event]:
     finally:
         at_last.cancel()
         stopping.join()
-        os.kill(pids[0], signal.SIGCONT)
+        go_on()
 
 
 @pytest.fixture
@@ -75,6 +79,15 @@ def test_what_only_looks_lets_go_of_a_server_that_hangs(stage):
             opened.execute("SELECT pg_sleep(5)")
 
         assert not resumed.is_set()
+
+
+def test_a_cancel_that_ends_a_question_is_not_taken_for_a_lock(stage):
+    def look(opened: Session) -> None:
+        stage.control.asked.set()
+        opened.execute("SELECT pg_sleep(30)")
+
+    with pytest.raises(CancelledOnRequest):
+        patiently(stage, look)
 
 
 def test_a_server_that_answers_is_asked_to_cancel_and_keeps_its_session(stage):

@@ -88,6 +88,12 @@ def threads() -> int:
     return sum(one.name == "latency" for one in threading.enumerate())
 
 
+@pytest.fixture(autouse=True)
+def none_is_left_from_before() -> None:
+    """Wait for the threads that other tests left behind: what is counted here is of this test."""
+    eventually(lambda: threads() == 0)
+
+
 def reached(process: subprocess.Popen[str], condition: Callable[[], object]) -> None:
     """Wait for it as long as the executor lives."""
     eventually(lambda: process.poll() is not None or condition())

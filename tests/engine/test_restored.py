@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from deployments.models import Job, MigrationRun, Step, StepLog
+from deployments.pipelines import restored
 from deployments.pipelines.checks import AFTER, BEFORE
 from deployments.pipelines.restored import compare_with_before, note_schema
+from deployments.postgres.errors import PrivilegeMissing
+from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.conftest import Rewards
 from tests.engine.stages import Stage
 
@@ -91,6 +94,33 @@ def test_without_anything_noted_before_it_is_not_measured(rewards):
 
     assert result.sentence == "Schema equal to before run #7: not measured. It was not noted before that run."
     assert (result.verdict, result.differences) == ("not measured", ())
+
+
+def test_a_person_can_stop_the_reading_of_the_schema(rewards, monkeypatch):
+    stage = Stage(rewards, {"kind": "deploy", "migrations": [], "touches": []})
+
+    def slow(opened, *_, **__):
+        stage.control.asked.set()
+        opened.execute("SELECT pg_sleep(30)")
+
+    monkeypatch.setattr(restored, "observe", slow)
+
+    with pytest.raises(CancelledOnRequest):
+        note_schema(stage)
+
+    assert stage.lines == []
+
+
+def test_a_schema_that_may_not_be_read_holds_up_nothing(rewards, monkeypatch):
+    stage = Stage(rewards, {"kind": "deploy", "migrations": [], "touches": []})
+
+    def refused(*_, **__):
+        raise PrivilegeMissing(target="staging", what="read it", remedy="GRANT it")
+
+    monkeypatch.setattr(restored, "observe", refused)
+
+    assert note_schema(stage) == {"reason": f"It could not be read ({PrivilegeMissing.code})."}
+    assert len(stage.lines) == 1
 
 
 def stage_of(stage: Stage, run: SimpleNamespace) -> SimpleNamespace:

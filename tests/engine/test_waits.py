@@ -1,8 +1,14 @@
 """What the guard sees stands in the progress of the step while the migration waits, not only afterwards."""
 
 import re
+import threading
+from types import SimpleNamespace
+
+import pytest
 
 from deployments.models import Job, Step
+from deployments.pipelines import waits
+from deployments.pipelines.waits import WaitsTold
 from deployments.postgres.guard import Bill
 from deployments.services.progress import write_waits
 from tests.engine.processes import eventually
@@ -60,8 +66,43 @@ def test_an_executor_that_lost_the_job_tells_nothing_more(rewards):
     kept, revision = list(before), job.run.revision
 
     for fence in (job.fence, job.fence + 1):
-        write_waits(job, Bill(waiting=3).as_progress(), fence=fence)
+        write_waits(job, "migrate", Bill(waiting=3).as_progress(), fence=fence)
 
     assert list(before.all()) == kept
     job.run.refresh_from_db()
     assert job.run.revision == revision
+
+
+def test_a_control_database_that_hangs_does_not_hold_up_the_end_of_a_migration(monkeypatch):
+    """What it came to is told last, by a thread that is waited for only so long."""
+    tellers: list[str] = []
+    answers = threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        tellers.append(threading.current_thread().name)
+        answers.wait(60)
+
+    monkeypatch.setattr(waits, "write_waits", hang)
+    monkeypatch.setattr(waits, "TELLING_SECONDS", 3600.0)
+    monkeypatch.setattr(waits, "PARTING_SECONDS", 0.05)
+    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(bill=Bill(waiting=3))):
+        pass
+    left_behind = [one for one in threading.enumerate() if one.name == "waits"]
+    answers.set()
+    for one in left_behind:
+        one.join(60)
+
+    assert len(left_behind) == 1
+    assert tellers == ["waits"]
+
+
+def test_a_machine_without_a_thread_to_give_does_not_stop_the_migration(monkeypatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(waits, "write_waits", lambda *_, **__: pytest.fail("nobody is there to tell it"))
+    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(bill=Bill(waiting=3))):
+        passed = True
+
+    assert passed

@@ -15,7 +15,7 @@ def shown(cast, browse):
     """Return a function that gives the page of a run whose guard told this bill."""
 
     def page(acts, bill: Bill) -> str:
-        write_waits(acts.job, bill.as_progress(), fence=acts.fence)
+        write_waits(acts.job, "migrate", bill.as_progress(), fence=acts.fence)
         html = browse(cast.lee).get(f"/runs/{acts.job.run.number}/").content.decode()
         assert faults(html) == []
         return html

@@ -106,6 +106,15 @@ def test_after_our_rollback_prisma_names_exactly_that_migration_as_pending(three
     assert (deploy.status, deploy.names) == (0, [last])
 
 
+def test_the_history_that_our_first_deploy_makes_is_no_difference_after_its_way_back(three):
+    run = three.deploy().run
+
+    job = three.execute(three.start(three.plan_rollback(run)))
+
+    assert three.tables() == {"_prisma_migrations"}
+    assert job.steps.get(name="checks after").summary.startswith(f"Schema equal to before run {run}: yes.")
+
+
 def test_what_a_lost_executor_committed_stands_once_in_prismas_history_too(three):
     three.sync()
     job = three.start(three.plan())

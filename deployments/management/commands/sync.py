@@ -27,7 +27,13 @@ class Command(Base):
         require(actor, Action.SYNC, application)
         found = folder.read(application)
         result = sync(application, found=found, commit=options["commit"], actor=actor)
-        self.stdout.write(f"{application.slug}: {len(found.migrations)} migrations, {len(result.new)} new.")
-        for title, names in (("new", result.new), ("changed", result.changed), ("VIOLATION", result.violations)):
+        count = len(found.migrations)
+        self.stdout.write(f"{application.slug}: {count} migration{'' if count == 1 else 's'}, {len(result.new)} new.")
+        for title, names in (
+            ("new", result.new),
+            ("changed", result.changed),
+            ("gone from the source", result.gone),
+            ("VIOLATION", result.violations),
+        ):
             for name in names:
                 self.stdout.write(f"  {title}: {name}")

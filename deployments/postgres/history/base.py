@@ -20,6 +20,7 @@ class LayoutHistory(Protocol):
     """The history of one migration tool in a target."""
 
     advisory_lock: int | None  # the key its own runner holds; None if it has none
+    table: str  # its own in the target, which no migration of the team makes; "" if it has none
 
     def applied(self, opened: Session, target: Target) -> list[Applied]:
         """Return what is applied, in the order it was. Raises a DeploymentError if the tool itself would not go on."""

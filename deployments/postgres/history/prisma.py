@@ -52,6 +52,7 @@ class PrismaHistory:
     """
 
     advisory_lock: int | None = LOCK
+    table: str = "_prisma_migrations"
 
     def applied(self, opened: Session, target: Target) -> list[Applied]:
         """Return the finished migrations in the order they were started; empty where Prisma was never used.

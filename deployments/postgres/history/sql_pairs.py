@@ -9,6 +9,7 @@ class SqlPairsHistory:
     """What the ledger's own rows say."""
 
     advisory_lock: int | None = None
+    table: str = ""
 
     def applied(self, opened: Session, _target: Target) -> list[Applied]:
         """Return the migrations whose last entry is forward; empty where the schema is not installed yet."""
