@@ -40,7 +40,7 @@ class ConnectionOfPrisma(DeploymentError):
     def __init__(self, *, reference: str, option: str, instead: str) -> None:
         super().__init__(
             f"The connection {reference} has the option {option}, which only Prisma understands. The database was not "
-            f"contacted. {instead}"
+            f"contacted. {instead} Correct the connection string, then try again."
         )
 
 
