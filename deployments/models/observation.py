@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from checks.model import Schema
+from checks.model.saved import from_data
 from deployments.models.application import Database
 
 
@@ -20,9 +22,17 @@ class Observation(models.Model):
     fingerprint = models.CharField(max_length=64)  # SHA-256 over `schema`
     connections = models.PositiveIntegerField()  # max_connections of the server
     sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
+    model = models.JSONField(null=True)  # the schema as `checks.model.saved` writes it; none before it was read
 
     class Meta:
         indexes = [models.Index(name="observation_latest", fields=["database", "-id"])]  # plan asks for the newest
 
     def __str__(self) -> str:
         return f"{self.database} at {self.observed_at}"
+
+    def schema_model(self) -> Schema | None:
+        """Return the schema that was read, with sizes and traffic; None if this reading is older than that.
+
+        Raises SnapshotUnreadable for what a later version wrote.
+        """
+        return None if self.model is None else from_data(self.model)

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from checks.model.saved import to_data
 from deployments.actors import Actor
 from deployments.models import Database, Environment, HealthCheck, Observation
 from deployments.pipelines.world import history_of
@@ -62,5 +63,6 @@ def keep_observed(database: Database, seen: Observed, *, actor: Actor) -> Observ
         history=history_of(seen),
         schema=seen.schema,
         sizes=seen.sizes,
+        model=to_data(seen.model),
         actor=actor,
     )

@@ -7,11 +7,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from checks.model import Schema
 from checks.schema import pieces, record_hash, touched
 from deployments.postgres.connect import Session, Target
 from deployments.postgres.errors import PrivilegeMissing, ServerTooOld, TargetLocked
 from deployments.postgres.history import Applied, LayoutHistory
 from deployments.postgres.ledger import Identity, identity
+from deployments.postgres.schema_model import read_schema
 
 OLDEST_SERVER = 140000  # server_version_num
 
@@ -109,6 +111,7 @@ class Observed:
     schema: dict[str, str]  # object -> SHA-256 of its record
     pieces: dict[str, dict[str, str]]  # the same of what the asked objects consist of
     sizes: dict[str, dict[str, int | None]]  # rows_estimated is None where nothing was ever counted
+    model: Schema  # the schema with sizes and traffic, as judgements need it
 
 
 def observe(opened: Session, target: Target, history: LayoutHistory, *, into: Iterable[str] = ()) -> Observed:
@@ -149,6 +152,7 @@ def _observe(opened: Session, target: Target, history: LayoutHistory, into: Iter
                 name: {"bytes": size, "rows_estimated": rows if rows >= 0 else None}
                 for name, size, rows in opened.execute(SIZES).fetchall()
             },
+            model=read_schema(opened, as_role=target.owner_role),
         )
 
 

@@ -81,10 +81,12 @@ def keep_observation(
     history: Sequence[Mapping[str, str]],
     schema: Mapping[str, str],
     sizes: Mapping[str, Any],
+    model: Any = None,
     actor: Actor,
 ) -> Observation:
     """Store what was read and return it. The first observation settles which server database the entry stands for.
 
+    `model` is the schema as `checks.model.saved.to_data` gives it.
     Raises IsControlDatabase, IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that
     place.
     """
@@ -111,6 +113,7 @@ def keep_observation(
             schema=dict(schema),
             fingerprint=fingerprint(schema),
             sizes=dict(sizes),
+            model=model,
         )
 
 
