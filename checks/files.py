@@ -10,7 +10,13 @@ from typing import ClassVar
 from checks.errors import CheckError
 
 MAX_FILE_BYTES = 5_000_000
+# Where files are only judged, and their data can be cut out. One of 50 MB takes 900 MB and 8 s, parsed (measured).
+MAX_JUDGED_FILE_BYTES = 60_000_000
+MAX_FOLDER_BYTES = 500_000_000
 MAX_FILES = 20_000
+
+# Of version control itself: as large as the whole history, and never a migration.
+_PASSED_OVER = frozenset({".git", ".hg", ".svn"})
 
 
 class PathMissing(CheckError):
@@ -66,10 +72,22 @@ class FileTooLarge(CheckError):
 
     code: ClassVar[str] = "file-too-large"
 
-    def __init__(self, *, path: str) -> None:
+    def __init__(self, *, path: str, largest: int) -> None:
         super().__init__(
-            f"{path} has more than {MAX_FILE_BYTES} bytes. No migration was read. "
+            f"{path} has more than {largest} bytes. No migration was read. "
             "Move the data out of the migration, or split the file."
+        )
+
+
+class FolderTooLarge(CheckError):
+    """The files of a folder are too much to be held in memory."""
+
+    code: ClassVar[str] = "folder-too-large"
+
+    def __init__(self, *, folder: Path) -> None:
+        super().__init__(
+            f"The files below {folder} have more than {MAX_FOLDER_BYTES} bytes together. No migration was read. "
+            "Point to the folder of the migrations, or move data out of it."
         )
 
 
@@ -97,22 +115,28 @@ class FileUnreadable(CheckError):
         )
 
 
-def read_folder(path: Path) -> dict[str, bytes]:
+def read_folder(path: Path, *, entries: tuple[str, ...] = (), largest: int | None = None) -> dict[str, bytes]:
     """Return the regular files below a folder by their path in it (with `/`), sorted by path.
 
-    Raises a CheckError: FolderMissing, FolderEmpty, SymlinkOutside, FileTooLarge (more than MAX_FILE_BYTES),
-    TooManyFiles, or FileUnreadable. Links to folders are not followed; devices, pipes and sockets are passed over.
+    `entries` are the only names in the folder that are looked at, () for all; `largest` is that of one file in bytes,
+    MAX_FILE_BYTES by default. Raises a CheckError: FolderMissing, FolderEmpty, SymlinkOutside, FileTooLarge,
+    FolderTooLarge (more than MAX_FOLDER_BYTES), TooManyFiles, or FileUnreadable. Links to folders are not followed;
+    devices, pipes and sockets are passed over, and so are the folders of version control.
     """
     if not is_folder(path):
         raise FolderMissing(folder=path)
     root = path.resolve()
     files: dict[str, bytes] = {}
-    for number, entry in enumerate(_entries(root), start=1):
+    size_bytes = 0
+    for number, entry in enumerate(_entries(root, entries), start=1):
         if number > MAX_FILES:
             raise TooManyFiles(folder=path)
         if entry.is_file():
             name = entry.relative_to(root).as_posix()
-            files[name] = _read(entry, name)
+            files[name] = _read(entry, name, MAX_FILE_BYTES if largest is None else largest)
+            size_bytes += len(files[name])
+            if size_bytes > MAX_FOLDER_BYTES:
+                raise FolderTooLarge(folder=path)
     if not files:
         raise FolderEmpty(folder=path)
     return dict(sorted(files.items()))
@@ -136,29 +160,31 @@ def is_folder(path: Path | str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def read_file(path: str) -> bytes:
-    """Return what a file, pipe or device gives until its end, at most MAX_FILE_BYTES.
+def read_file(path: str, *, largest: int | None = None) -> bytes:
+    """Return what a file, pipe or device gives until its end, at most `largest` bytes, MAX_FILE_BYTES by default.
 
     Raises PathMissing, FileUnreadable or FileTooLarge.
     """
+    limit = MAX_FILE_BYTES if largest is None else largest
     try:
         with Path(path).open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(limit + 1)
     except FileNotFoundError:
         raise PathMissing(path=path) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise FileUnreadable(path=path, problem=getattr(error, "strerror", None) or str(error)) from error
-    return within_limit(path, content)
+    return within_limit(path, content, largest=limit)
 
 
-def within_limit(path: str, content: bytes) -> bytes:
+def within_limit(path: str, content: bytes, *, largest: int | None = None) -> bytes:
     """Return the content, of which at most one byte more than allowed was read. Raises FileTooLarge."""
-    if len(content) > MAX_FILE_BYTES:
-        raise FileTooLarge(path=path)
+    limit = MAX_FILE_BYTES if largest is None else largest
+    if len(content) > limit:
+        raise FileTooLarge(path=path, largest=limit)
     return content
 
 
-def _entries(root: Path) -> Iterator[Path]:
+def _entries(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
     """Yield everything below a folder that is no folder itself, refusing links that lead out."""
     waiting = [root]
     while waiting:
@@ -168,6 +194,8 @@ def _entries(root: Path) -> Iterator[Path]:
         except OSError as error:
             raise FileUnreadable(path=str(folder), problem=error.strerror or "unknown reason") from error
         for child in children:
+            if child.name in _PASSED_OVER or (names and folder == root and child.name not in names):
+                continue
             if child.is_symlink():
                 _refuse_outside(child, root)
                 yield child
@@ -187,11 +215,11 @@ def _refuse_outside(link: Path, root: Path) -> None:
         raise SymlinkOutside(path=name)
 
 
-def _read(entry: Path, name: str) -> bytes:
+def _read(entry: Path, name: str, largest: int) -> bytes:
     try:
         with entry.open("rb") as file:
             # One byte more than allowed tells "too large" without loading the rest of it.
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(largest + 1)
     except OSError as error:
         raise FileUnreadable(path=name, problem=error.strerror or "unknown reason") from error
-    return within_limit(name, content)
+    return within_limit(name, content, largest=largest)

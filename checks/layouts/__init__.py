@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from checks.errors import CheckError
-from checks.files import folder_below, read_folder
-from checks.layouts.base import Layout, MigrationFiles
+from checks.files import folder_below, is_folder, read_folder
+from checks.layouts.base import Client, Kind, Layout, MigrationFiles, Unknown
+from checks.layouts.dbmate import Dbmate
+from checks.layouts.diesel import Diesel
+from checks.layouts.flyway import Flyway
+from checks.layouts.goose import Goose
+from checks.layouts.plain import Plain
 from checks.layouts.prisma import Prisma
 from checks.layouts.smoke import smoke_script
+from checks.layouts.sqitch import Sqitch
 from checks.layouts.sql_pairs import SqlPairs
+from checks.layouts.texts import MAX_SQL_CHARACTERS, text_of
 
-__all__ = ["LAYOUTS", "Layout", "LayoutUnknown", "MigrationFiles", "detect", "named", "read_files", "smoke_script"]
+__all__ = [
+    "LAYOUTS",
+    "MAX_SQL_CHARACTERS",
+    "Client",
+    "Kind",
+    "Layout",
+    "LayoutAmbiguous",
+    "LayoutUnknown",
+    "MigrationFiles",
+    "Unknown",
+    "detect",
+    "named",
+    "read_files",
+    "smoke_script",
+    "text_of",
+]
 
-LAYOUTS: tuple[Layout, ...] = (Prisma(), SqlPairs())
+LAYOUTS: tuple[Layout, ...] = (Prisma(), SqlPairs(), Flyway(), Goose(), Dbmate(), Diesel(), Sqitch(), Plain())
 
 
 class LayoutUnknown(CheckError):
@@ -31,24 +54,58 @@ class LayoutUnknown(CheckError):
         )
 
 
-def read_files(path: Path, layout: Layout) -> dict[str, bytes]:
-    """Return the files of the migrations folder by their path in it.
+class LayoutAmbiguous(CheckError):
+    """The files fit more than one layout."""
+
+    code: ClassVar[str] = "layout-ambiguous"
+
+    def __init__(self, *, names: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The files fit more than one layout: {', '.join(names)}. Each would apply them differently, so no "
+            "migration was read. Point to the folder of one tool's migrations, or name the layout."
+        )
+
+
+def read_files(path: Path, layout: Layout, *, largest: int | None = None) -> dict[str, bytes]:
+    """Return the files of the migrations folder by their path in it; `largest` is that of one file in bytes.
 
     That is the layout's usual folder below the path, so that the path may lead to the root of a project; where there is
     none, the path itself. Raises what checks.files raises.
     """
-    return read_folder(folder_below(path, layout.folders))
+    return read_folder(folder_below(path, layout.folders), entries=layout.entries, largest=largest)
 
 
-def detect(path: Path) -> Layout:
-    """Return the first layout that recognises what is below a path.
+def detect(path: Path, *, largest: int | None = None) -> Layout:
+    """Return the one layout that recognises what is below a path.
 
-    Raises LayoutUnknown, and what read_files raises.
+    Where tools have usual folders below the path, those are looked at first, and the path itself only if nothing was
+    found in them: a whole project is not read for nothing. Raises LayoutUnknown, LayoutAmbiguous, and what read_files
+    raises.
     """
-    for layout in LAYOUTS:
-        if layout.matches(read_files(path, layout)):
-            return layout
+    usual = [one for one in LAYOUTS if one.entries or folder_below(path, one.folders) != path]
+    others = [one for one in LAYOUTS if one not in usual]
+    read: dict[tuple[Path, tuple[str, ...]], Mapping[str, bytes]] = {}
+    for asked in (usual, others):
+        fitting = []
+        for layout in asked:
+            place = (folder_below(path, layout.folders), layout.entries)
+            if place not in read:
+                read[place] = _files_at(path, layout, largest)
+            if layout.matches(read[place]):
+                fitting.append(layout)
+        if len(fitting) > 1:
+            raise LayoutAmbiguous(names=tuple(one.name for one in fitting))
+        if fitting:
+            return fitting[0]
     raise LayoutUnknown
+
+
+def _files_at(path: Path, layout: Layout, largest: int | None) -> Mapping[str, bytes]:
+    """Return what a layout would read; nothing where none of its few names is there."""
+    folder = folder_below(path, layout.folders)
+    if layout.entries and is_folder(folder) and not any((folder / one).exists() for one in layout.entries):
+        return {}
+    return read_files(path, layout, largest=largest)
 
 
 def named(name: str) -> Layout:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
-from checks.errors import CheckError
-from checks.layouts.base import MigrationFiles
-from checks.layouts.errors import ForwardMissing, NoMigrations, UnrecognisedFile, require_utf8
+from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.errors import (
+    ForwardMissing,
+    NoMigrations,
+    RollbackAmbiguous,
+    UnrecognisedFile,
+    is_sql,
+    require_utf8,
+    sha256,
+)
 from checks.layouts.smoke import SMOKE
 
 _PARTS = {
@@ -24,18 +29,6 @@ _VERSION = re.compile(r"[0-9]+")
 _PUNCTUATION_FIRST = str.maketrans("_-", "\x00\x01")
 
 
-class RollbackAmbiguous(CheckError):
-    """A migration has two rollback scripts."""
-
-    code: ClassVar[str] = "rollback-ambiguous"
-
-    def __init__(self, *, paths: tuple[str, str]) -> None:
-        super().__init__(
-            f"{paths[0]} and {paths[1]} are both the way back of one migration. Which would run against the database "
-            "is undefined, so no migration was read. Keep one of them."
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Prisma:
     """`FOLDER/migration.sql` and its companions, in the order Prisma applies them: that of the folders' names.
@@ -46,6 +39,14 @@ class Prisma:
 
     name: str = "prisma"
     folders: tuple[str, ...] = ("prisma/migrations", "migrations")
+    entries: tuple[str, ...] = ()
+    client: Client = Client.NONE
+    order: str = "by the folder's name, as Prisma compares names"
+    transaction_rule: str = (
+        "the whole file is sent at once, which the server runs in one transaction; "
+        "what must run outside of one has to be the only statement"
+    )
+    history: str = "_prisma_migrations: a row per folder; applied when finished_at is set and rolled_back_at is not"
 
     def matches(self, files: Mapping[str, bytes]) -> bool:
         """True when there is Prisma's lock file, or a folder with a migration.sql."""
@@ -76,7 +77,7 @@ class Prisma:
 
     def checksum(self, forward: bytes) -> str:
         """Return the SHA-256 of migration.sql as lower-case hexadecimal, as Prisma keeps it."""
-        return hashlib.sha256(forward).hexdigest()
+        return sha256(forward)
 
 
 def _part(name: str) -> str | None:
@@ -85,7 +86,7 @@ def _part(name: str) -> str | None:
 
 
 def _require_nothing_to_run(path: str) -> None:
-    if path != SMOKE and path.lower().endswith(".sql"):
+    if path != SMOKE and is_sql(path):
         expected = "FOLDER/migration.sql, nor rollback.sql, down.sql, rollback_NAME.sql or verify.sql in such a folder"
         raise UnrecognisedFile(path=path, expected=expected)
 

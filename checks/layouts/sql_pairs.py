@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
-from checks.errors import CheckError
-from checks.layouts.base import MigrationFiles
-from checks.layouts.errors import ForwardMissing, NoMigrations, UnrecognisedFile, require_utf8
+from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.errors import (
+    DuplicateVersion,
+    ForwardMissing,
+    NoMigrations,
+    UnrecognisedFile,
+    base_name,
+    is_sql,
+    require_utf8,
+    sha256,
+)
 from checks.layouts.smoke import SMOKE
 
 _NAME = re.compile(r"(?P<version>[0-9]+)_(?P<title>.+)\.(?P<part>up\.sql|down\.sql|verify\.sql|notes\.md)", re.DOTALL)
 _PARTS = {"up.sql": "forward", "down.sql": "rollback", "verify.sql": "verify", "notes.md": "notes"}
-
-
-class DuplicateVersion(CheckError):
-    """Two migrations share one version number."""
-
-    code: ClassVar[str] = "duplicate-version"
-
-    def __init__(self, *, version: str, paths: tuple[str, str]) -> None:
-        super().__init__(
-            f"Version {version} is used twice, by {paths[0]} and {paths[1]}. Which runs first is undefined, so no "
-            "migration was read. Give one of them a new number."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +29,20 @@ class SqlPairs:
 
     name: str = "sql-pairs"
     folders: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    client: Client = Client.NONE
+    order: str = "by number; a number is used once"
+    transaction_rule: str = "the whole file in one transaction, unless a statement must run outside of one"
+    history: str = "locktender.history: a row per migration (golang-migrate itself: schema_migrations, one row in all)"
 
     def matches(self, files: Mapping[str, bytes]) -> bool:
-        """True when at least one file is a forward or rollback file of a pair."""
-        return any(
-            (match := _NAME.fullmatch(_base(path))) and match["part"] in {"up.sql", "down.sql"} for path in files
-        )
+        """True when there is a forward file of a pair, or a rollback file that has no plain `NUMBER_title.sql`."""
+        for path in files:
+            match = _NAME.fullmatch(base_name(path))
+            part = match["part"] if match else ""
+            if part == "up.sql" or (part == "down.sql" and f"{path.removesuffix('.down.sql')}.sql" not in files):
+                return True
+        return False
 
     def read(self, files: Mapping[str, bytes]) -> tuple[MigrationFiles, ...]:
         """Return the migrations by version number. A missing rollback is None; the policy judges it.
@@ -50,9 +52,9 @@ class SqlPairs:
         groups: dict[str, dict[str, str]] = {}  # path without the part's suffix -> part -> path
         versions: dict[str, str] = {}
         for path in sorted(files):
-            match = _NAME.fullmatch(_base(path))
+            match = _NAME.fullmatch(base_name(path))
             if match is None:
-                if path != SMOKE and path.lower().endswith(".sql"):
+                if path != SMOKE and is_sql(path):
                     raise UnrecognisedFile(path=path, expected="NUMBER_title.up.sql, .down.sql or .verify.sql")
                 continue
             require_utf8(path, files[path])
@@ -74,17 +76,13 @@ class SqlPairs:
 
     def checksum(self, forward: bytes) -> str:
         """Return the SHA-256 of the forward file as hexadecimal: this layout has no checksum of its own."""
-        return hashlib.sha256(forward).hexdigest()
-
-
-def _base(path: str) -> str:
-    return path.rpartition("/")[2]
+        return sha256(forward)
 
 
 def _migration(stem: str, version: str, parts: Mapping[str, str], files: Mapping[str, bytes]) -> MigrationFiles:
     content = {part: files[path] for part, path in parts.items()}
     return MigrationFiles(
-        name=_base(stem),
+        name=base_name(stem),
         version=version,
         forward=content["forward"],
         rollback=content.get("rollback"),
