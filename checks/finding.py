@@ -8,9 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from checks.context import Context, Seen
     from checks.errors import Unparsable
+    from checks.estimate import Estimate
+    from checks.model import Schema
     from checks.risk import Classified
-    from checks.statements import Script, Statement
+    from checks.statements import Statement
 
 
 class Severity(StrEnum):
@@ -34,18 +37,40 @@ class Hit:
     offset: int = -1
 
 
+class Group(StrEnum):
+    """What a rule is about; the catalogue is listed by it."""
+
+    COLUMNS = "columns"
+    CONSTRAINTS = "constraints"
+    INDEXES = "indexes"
+    TABLES = "tables"
+    OBJECTS = "views, triggers, functions, types"
+    DATA = "data"
+    SCRIPT = "script and transaction"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One check: its texts, one pure function, and an example of each kind. `bad` is found, `good` is not."""
+    """One check: its texts, one pure function, and an example of each kind.
+
+    `bad` is found, `good` is not; both are SQL that a server runs after `given`, which makes the tables they name.
+    `blocks` says what waits meanwhile, and `source` where the rule is from. `is_style` is a matter of taste: asked only
+    on request.
+    """
 
     code: str
     title: str
     severity: Severity
     why: str
     help: str
-    judge: Callable[[Script], Iterable[Hit]]
+    judge: Callable[[Context], Iterable[Hit]]
     bad: str
     good: str
+    group: Group = Group.SCRIPT
+    blocks: str = ""
+    source: str = ""
+    given: str = ""
+    is_style: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +78,7 @@ class Finding:
     """What a rule says about a statement. `line` and `column` count characters of the script from 1.
 
     `rewrite` is safer SQL with the statement's own names, or "". `statement` is its index in the script, or -1 when
-    the script could not be parsed.
+    the script could not be parsed. `waived` is the reason that a comment gives for ignoring it, or "".
     """
 
     code: str
@@ -64,16 +89,34 @@ class Finding:
     line: int
     column: int
     statement: int
+    waived: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The judgement of one script. `unparsable` is set when it could not be analysed; then nothing else is known."""
+    """The judgement of one script in its world.
 
-    statements: tuple[Statement, ...]
+    `context` is the script with what each of its statements does, `estimates` what each of their locks means for those
+    who use the relation, and `after` the schema that the script leaves behind. `unparsable` is set when the script
+    could not be analysed; then nothing else is known.
+    """
+
+    context: Context | None
     findings: tuple[Finding, ...]
     classified: Classified
+    after: Schema
     unparsable: Unparsable | None = None
+    estimates: tuple[tuple[Estimate, ...], ...] = ()
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """Each statement with the schema it meets and what it does to it, in order."""
+        return self.context.seen if self.context else ()
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements alone, in order."""
+        return tuple(one.statement for one in self.seen)
 
     @property
     def is_analysed(self) -> bool:

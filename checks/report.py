@@ -1,15 +1,22 @@
-"""From the text of a script to its report: parse, ask every rule, classify."""
+"""From the text of a script to its report: parse, follow it through its world, ask every rule, classify."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
+from checks.alterations.commands import commands_of
+from checks.context import Context, Seen, World
 from checks.errors import Unparsable
-from checks.finding import Finding, Hit, Report
+from checks.estimate import estimates
+from checks.finding import Finding, Hit, Report, Rule
+from checks.locks import effects_of
+from checks.model import UNKNOWN
+from checks.model.replay import begin, replay
 from checks.risk import classify
-from checks.rules import RULES, UNPARSABLE, VERIFY_RULES
-from checks.statements import Script, parse
+from checks.rules import CATALOGUE, RULES, UNPARSABLE, VERIFY_RULES, WAIVER
+from checks.statements import Script, can_be_parsed, parse
+from checks.waivers import waived
 
 
 class Part(StrEnum):
@@ -20,33 +27,66 @@ class Part(StrEnum):
     VERIFY = "verify"
 
 
-def judge(script_text: str, *, part: Part = Part.FORWARD) -> Report:
-    """Return the findings, the class and the statements of a script, findings in the order of the text.
+NOWHERE = World(UNKNOWN)
+"""Where nothing is known: what one file alone is judged in."""
 
-    Never raises for bad SQL: a script that cannot be parsed is one blocking finding, and high-risk.
+KNOWN_CODES = frozenset(one.code for one in CATALOGUE)
+"""Every code that a finding about a script can have."""
+
+
+def judge(script_text: str, *, part: Part = Part.FORWARD, world: World = NOWHERE, style: bool = False) -> Report:
+    """Return the findings, the class and the effects of a script, findings in the order of the text.
+
+    `style` asks the rules of taste too. What a comment of the script ignores is marked as waived, not left out. Never
+    raises for bad SQL: a script that cannot be parsed is one blocking finding, and high-risk.
     """
     try:
         script = parse(script_text)
     except Unparsable as error:
-        return Report((), (_unparsable(error),), classify(error), unparsable=error)
-    findings = sorted(_findings(script, part), key=lambda finding: (finding.line, finding.column, finding.code))
-    return Report(script.statements, tuple(findings), classify(script))
+        return unanalysed(error, world)
+    context = follow(script, world)
+    rules = [one for one in _of(part) if style or not one.is_style]
+    findings = waived(
+        script,
+        _findings(context, rules),
+        known=KNOWN_CODES,
+        asked={one.code for one in rules},
+        rule=WAIVER,
+    )
+    ordered = sorted(findings, key=lambda finding: (finding.line, finding.column, finding.code))
+    estimated = estimates(context)
+    classified = classify(context, estimated=estimated)
+    return Report(context, tuple(ordered), classified, context.after, estimates=estimated)
 
 
-def _findings(script: Script, part: Part) -> Iterator[Finding]:
-    for rule in (*RULES, *(VERIFY_RULES if part is Part.VERIFY else ())):
-        for hit in rule.judge(script):
+def unanalysed(error: Unparsable, world: World = NOWHERE) -> Report:
+    """Return the report of a script of which it is not known what it does: one blocking finding, and high-risk."""
+    after = world.schema.doubting("a script that cannot be analysed")
+    return Report(None, (_unparsable(error),), classify(error), after, unparsable=error)
+
+
+def follow(script: Script, world: World) -> Context:
+    """Return a script with the schema that each of its statements meets, and what each does to it."""
+    schema, seen = begin(world.schema), []
+    for statement in script.statements:
+        effects = effects_of(statement, schema, world.version)
+        seen.append(Seen(statement, schema, effects, commands_of(statement, schema, effects, world.version)))
+        schema = replay(schema, statement)
+    return Context(script, tuple(seen), world, schema)
+
+
+def _of(part: Part) -> tuple[Rule, ...]:
+    return (*RULES, *VERIFY_RULES) if part is Part.VERIFY else RULES
+
+
+def _findings(context: Context, rules: Iterable[Rule]) -> Iterator[Finding]:
+    script = context.script
+    for rule in rules:
+        for hit in rule.judge(context):
             line, column = _place(script, hit)
-            index, rewrite = hit.statement.index, hit.rewrite if _can_be_offered(hit.rewrite) else ""
+            # The parser's writer does not know the order of every clause: what is no SQL is not offered.
+            index, rewrite = hit.statement.index, hit.rewrite if hit.rewrite and can_be_parsed(hit.rewrite) else ""
             yield Finding(rule.code, rule.severity, hit.message, rule.help, rewrite, line, column, index)
-
-
-def _can_be_offered(rewrite: str) -> bool:
-    """False for SQL that cannot be parsed: the parser's writer does not know the order of every clause."""
-    try:
-        return rewrite != "" and parse(rewrite).statements != ()
-    except Unparsable:
-        return False
 
 
 def _place(script: Script, hit: Hit) -> tuple[int, int]:

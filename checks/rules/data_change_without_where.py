@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.changes import Verb
-from checks.finding import Hit, Rule, Severity
-from checks.statements import Script
+from checks.context import Context
+from checks.finding import Group, Hit, Rule, Severity
+from checks.rules._seen import is_new
 
 
-def _judge(script: Script) -> Iterator[Hit]:
-    for statement in script.statements:
-        for change in statement.changes:
-            if change.verb is Verb.CHANGE_ALL_ROWS and not statement.is_new(change.table):
+def _judge(context: Context) -> Iterator[Hit]:
+    for seen in context.seen:
+        for change in seen.statement.changes:
+            if change.verb is Verb.CHANGE_ALL_ROWS and not is_new(seen, change.table):
                 yield Hit(
-                    statement,
+                    seen.statement,
                     f"{change.detail} reaches every row of {change.table}: each is locked until the end of the "
                     "transaction, and its old value is lost.",
                     offset=change.offset,
@@ -25,11 +26,15 @@ RULE = Rule(
     code="data-change-without-where",
     title="Data change without a limit",
     severity=Severity.WARNING,
+    group=Group.DATA,
     why="One statement over a whole table locks every row until it commits, writes the table a second time, and holds "
     "back replicas and vacuum. A forgotten WHERE looks exactly the same.",
+    blocks="Changes of the same rows, until the transaction ends. Reads go on.",
     help="Change the rows in batches by key, each in its own transaction, and stop when replicas fall behind. Keep "
     "the old values where a rollback needs them.",
+    source="PostgreSQL manual, section 13.3.2 Row-Level Locks; time measured",
     judge=_judge,
+    given="CREATE TABLE orders (id bigint PRIMARY KEY, status text);",
     bad="UPDATE orders SET status = 'open';",
     good="UPDATE orders SET status = 'open' WHERE id BETWEEN 1 AND 10000 AND status IS NULL;",
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.changes import Verb
-from checks.finding import Hit, Rule, Severity
-from checks.statements import Script
+from checks.context import Context
+from checks.finding import Group, Hit, Rule, Severity
 
 
-def _judge(script: Script) -> Iterator[Hit]:
-    for statement in script.statements:
+def _judge(context: Context) -> Iterator[Hit]:
+    for statement in context.script.statements:
         for change in statement.changes:
             if change.verb is Verb.UNTRUSTED_FUNCTION:
                 yield Hit(
@@ -23,10 +23,13 @@ RULE = Rule(
     code="function-untrusted-language",
     title="Function in a language that is not confined",
     severity=Severity.WARNING,
+    group=Group.OBJECTS,
     why="A function in C or in an untrusted language such as plpython3u does whatever the operating system lets the "
     "database server do: read files, open connections, end the server. Only sql and plpgsql are known to be confined.",
+    blocks="Nothing.",
     help="Write it in sql or plpgsql, or keep it outside the database.",
+    source="PostgreSQL manual, chapter 40 Procedural Languages; CREATE LANGUAGE",
     judge=_judge,
-    bad="CREATE FUNCTION host() RETURNS text LANGUAGE plpython3u AS 'import os; return os.uname().nodename';",
+    bad="CREATE FUNCTION handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';",
     good="CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2 * x';",
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from checks.finding import Hit, Rule, Severity
+from checks.context import Context
+from checks.finding import Group, Hit, Rule, Severity
 from checks.statements import Script
 
 
-def _judge(script: Script) -> Iterator[Hit]:
-    if {statement.outside_transaction for statement in script.statements} != {True, False}:
+def _judge(context: Context) -> Iterator[Hit]:
+    if {statement.outside_transaction for statement in context.script.statements} != {True, False}:
         return
-    split = _split(script)
-    for statement in script.statements:
+    split = _split(context.script)
+    for statement in context.script.statements:
         if statement.outside_transaction:
             yield Hit(
                 statement,
@@ -36,10 +37,14 @@ RULE = Rule(
     code="mixed-transaction",
     title="Transactional and non-transactional statements in one file",
     severity=Severity.BLOCKING,
+    group=Group.SCRIPT,
     why="PostgreSQL refuses some statements, such as CREATE INDEX CONCURRENTLY, inside a transaction. A file that "
     "holds one of them next to ordinary statements can neither be applied as a whole nor undone as a whole.",
+    blocks="What the statements outside the transaction block, and nothing for the others: they do not run.",
     help="Split the file: what needs a transaction in one, each group that refuses it in another, in the same order.",
+    source="PostgreSQL manual, CREATE INDEX: Building Indexes Concurrently; measured (SQLSTATE 25001)",
     judge=_judge,
-    bad="ALTER TABLE orders ADD COLUMN note text;\nCREATE INDEX CONCURRENTLY orders_note_idx ON orders (note);",
+    given="CREATE TABLE orders (id bigint PRIMARY KEY, note text);",
+    bad="ALTER TABLE orders ADD COLUMN status text;\nCREATE INDEX CONCURRENTLY orders_note_idx ON orders (note);",
     good="CREATE INDEX CONCURRENTLY orders_note_idx ON orders (note);",
 )

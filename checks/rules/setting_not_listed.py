@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.changes import Verb
-from checks.finding import Hit, Rule, Severity
-from checks.statements import Script
+from checks.context import Context
+from checks.finding import Group, Hit, Rule, Severity
 
 
-def _judge(script: Script) -> Iterator[Hit]:
-    for statement in script.statements:
+def _judge(context: Context) -> Iterator[Hit]:
+    for statement in context.script.statements:
         for change in statement.changes:
             if change.verb is Verb.SETTING_UNKNOWN:
                 yield Hit(
@@ -24,10 +24,15 @@ RULE = Rule(
     code="setting-not-listed",
     title="Setting that is not known to be harmless",
     severity=Severity.WARNING,
+    group=Group.SCRIPT,
     why="Some settings lose data without a word (zero_damaged_pages), make a commit forgettable (synchronous_commit), "
     "change what the rest of the script means (standard_conforming_strings), or hide the runner's own session.",
+    blocks="Nothing.",
     help="Remove it, or set it for the role or the database, where it is seen and can be undone.",
+    source="PostgreSQL manual, chapter 19 Server Configuration",
     judge=_judge,
+    given="CREATE TABLE orders (id bigint PRIMARY KEY, total numeric);\n"
+    "ALTER TABLE orders ADD CONSTRAINT orders_total_check CHECK (total > 0) NOT VALID;",
     bad="SET zero_damaged_pages = on;\nSELECT count(*) FROM orders;",
     good="SET LOCAL maintenance_work_mem = '1GB';\nALTER TABLE orders VALIDATE CONSTRAINT orders_total_check;",
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.changes import Change, Verb
-from checks.finding import Hit, Rule, Severity
+from checks.context import Context
+from checks.finding import Group, Hit, Rule, Severity
 from checks.settings import TIMEOUTS
-from checks.statements import Script
 
 
-def _judge(script: Script) -> Iterator[Hit]:
-    for statement in script.statements:
+def _judge(context: Context) -> Iterator[Hit]:
+    for statement in context.script.statements:
         for change in statement.changes:
             if change.verb is Verb.RAISE_TIMEOUT:
                 yield Hit(statement, _message(change), offset=change.offset)
@@ -26,11 +26,15 @@ RULE = Rule(
     code="timeout-raised",
     title="Timeout raised or switched off",
     severity=Severity.WARNING,
+    group=Group.SCRIPT,
     why="A statement that waits for a lock makes everybody behind it wait too. With 0, or a long time, one forgotten "
     "session stops the whole application. The runner holds its own lower limits before every statement, so raising "
     "one has no effect there and does harm wherever else the file is run.",
+    blocks="Everybody behind a lock that is waited for, as long as the limit allows.",
     help="Remove it. A script may lower a timeout, never raise it; the budget of a run is asked for in its plan.",
+    source="PostgreSQL manual, section 19.11 Client Connection Defaults, lock_timeout",
     judge=_judge,
+    given="CREATE TABLE orders (id bigint PRIMARY KEY);",
     bad="SET lock_timeout = '1h';\nALTER TABLE orders ADD COLUMN note text;",
     good="SET LOCAL lock_timeout = '200ms';\nALTER TABLE orders ADD COLUMN note text;",
 )
