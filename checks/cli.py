@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from checks.cache import Memory
+from checks.context import DEFAULT_VERSION, NEWEST_VERSION, OLDEST_VERSION, World
 from checks.errors import CheckError
-from checks.files import MAX_FILE_BYTES, is_folder, read_file, within_limit
+from checks.files import MAX_FILE_BYTES, MAX_JUDGED_FILE_BYTES, is_folder, read_file, within_limit
 from checks.finding import Severity
-from checks.layouts import detect, named, read_files
+from checks.layouts import detect, named
 from checks.layouts.errors import require_utf8
-from checks.output import Format, Judged, OutputFailed, write, write_refusal
+from checks.model import UNKNOWN
+from checks.model.saved import from_json
+from checks.output import Format, Judged, Outcome, OutputFailed, write, write_refusal
+from checks.project import Start, judged, placed, read_project
 from checks.report import Part, judge
 from checks.risk import Risk
 
@@ -23,56 +27,86 @@ CLEAN, FOUND, NOT_ANALYSED = 0, 1, 2
 
 def check(
     path: Annotated[str, typer.Argument(help="A folder of migrations, one .sql file, or - for standard input.")],
+    *,
     layout: Annotated[str, typer.Option(help="How the folder is laid out; auto finds out.")] = "auto",
+    pg: Annotated[
+        int | None,
+        typer.Option(
+            min=OLDEST_VERSION, max=NEWEST_VERSION, help="The major version of the server.", show_default=False
+        ),
+    ] = None,
+    base: Annotated[
+        str, typer.Option(help="A branch or commit: judge only what is new or changed since the work of now left it.")
+    ] = "",
+    snapshot: Annotated[
+        str, typer.Option(help="A file of export_snapshot: the schema of a real database, with sizes and traffic.")
+    ] = "",
     output: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.TEXT,
     fail_on: Annotated[Risk, typer.Option(help="The lowest class that makes the command fail.")] = Risk.HIGH,
+    style: Annotated[bool, typer.Option("--style", help="Ask about matters of taste too.")] = False,
+    cache: Annotated[
+        bool, typer.Option(help="Keep what was judged in the user's folder for caches, and judge only what is new.")
+    ] = True,
 ) -> None:
     """Judge migrations before they reach a database.
 
-    Ends with 0 when no forward script is of the class given with --fail-on or higher and no script has a blocking
+    Ends with 0 when no forward script is of the class given with --fail-on or higher and nothing has a blocking
     finding, with 1 when one is or has, and with 2 when something could not be analysed or the report not be written.
     """
     try:
-        judged = [Judged(name, part, text, judge(text, part=part)) for name, part, text in _scripts(path, layout)]
-        write(judged, output)
+        start = _start(snapshot, pg)
+        outcome = _outcome(path, start, layout=layout, base=base, style=style, remembers=cache)
+        write(outcome, output)
     except OutputFailed as error:
         write_refusal(error, Format.TEXT)
         raise typer.Exit(NOT_ANALYSED) from None
     except CheckError as error:
         write_refusal(error, output)
         raise typer.Exit(NOT_ANALYSED) from None
-    raise typer.Exit(exit_code(judged, fail_on=fail_on))
+    raise typer.Exit(exit_code(outcome, fail_on=fail_on))
 
 
-def exit_code(judged: list[Judged], *, fail_on: Risk) -> int:
-    """Return 2 if any script could not be analysed, 1 if one reaches `fail_on` or has a blocking finding, else 0.
-
-    The class of a rollback does not count: the way back of the safest change, a new table, drops a table.
-    """
-    if not all(item.report.is_analysed for item in judged):
+def exit_code(outcome: Outcome, *, fail_on: Risk) -> int:
+    """Return 2 if any script could not be analysed, 1 if one reaches `fail_on` or anything is blocking, else 0."""
+    if not all(item.report.is_analysed for item in outcome.judged):
         return NOT_ANALYSED
-    found = any(
-        (item.part is Part.FORWARD and item.report.classified.risk >= fail_on)
-        or any(finding.severity is Severity.BLOCKING for finding in item.report.findings)
-        for item in judged
-    )
-    return FOUND if found else CLEAN
+    reached = any(one.part is Part.FORWARD and one.report.classified.risk >= fail_on for one in outcome.judged)
+    blocking = any(finding.severity is Severity.BLOCKING for _, finding in outcome.findings())
+    return FOUND if reached or blocking else CLEAN
 
 
-def _scripts(path: str, layout: str) -> Iterator[tuple[str, Part, str]]:
-    """Yield the name, part and text of every script, in the order of the migrations. Raises a CheckError."""
+def _start(snapshot: str, version: int | None) -> Start:
+    """Return where the first migration begins: on the schema of a snapshot, or on an empty one."""
+    if not snapshot:
+        return Start(version or DEFAULT_VERSION)
+    saved = from_json(require_utf8(snapshot, read_file(snapshot, largest=MAX_JUDGED_FILE_BYTES)))
+    return Start(version or saved.major, saved.schema, frozenset(saved.applied), is_sized=True)
+
+
+def _outcome(path: str, start: Start, *, layout: str, base: str, style: bool, remembers: bool) -> Outcome:
+    """Return everything that was judged. Raises a CheckError."""
+    if path == "-" or not is_folder(path):
+        alone = _alone(path, start, style=style)
+        return Outcome((alone,), version=start.version, sized=start.is_sized)
+    chosen = detect(Path(path)) if layout == "auto" else named(layout)
+    project = read_project(Path(path), chosen, base=base)
+    memory = Memory.of(Path(path)) if remembers else Memory()
+    found = tuple(judged(project, start, style=style, memory=memory))
+    memory.save()
+    passed = len(project.migrations) - sum(one.part is Part.FORWARD for one in found)
+    return Outcome(found, placed(project), version=start.version, sized=start.is_sized, passed_over=passed)
+
+
+def _alone(path: str, start: Start, *, style: bool) -> Judged:
+    """Return the judgement of one script of which nothing else is known, unless there is a snapshot."""
     if path == "-":
-        name = "standard input"
-        yield name, Part.FORWARD, require_utf8(name, within_limit(name, sys.stdin.buffer.read(MAX_FILE_BYTES + 1)))
-    elif is_folder(path):
-        chosen = detect(Path(path)) if layout == "auto" else named(layout)
-        for migration in chosen.read(read_files(Path(path), chosen)):
-            for part in Part:
-                content = getattr(migration, part)
-                if content is not None:
-                    yield migration.paths[part], part, require_utf8(migration.paths[part], content)
+        path = "standard input"
+        content = within_limit(path, sys.stdin.buffer.read(MAX_FILE_BYTES + 1))
     else:
-        yield path, Part.FORWARD, require_utf8(path, read_file(path))
+        content = read_file(path, largest=MAX_JUDGED_FILE_BYTES)
+    text = require_utf8(path, content)
+    world = World(start.schema if start.is_sized else UNKNOWN, start.version)
+    return Judged(path, Part.FORWARD, text, judge(text, world=world, style=style))
 
 
 def main() -> None:

@@ -1,0 +1,59 @@
+"""What there is to write: every script that was judged, and what was found about the files themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.finding import Finding, Report
+from checks.remembered import Remembered
+from checks.report import Part
+from checks.risk import Risk
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One script with its place, as a path that can be opened from here, and its report."""
+
+    path: str
+    part: Part
+    text: str
+    report: Report | Remembered
+    migration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A finding about a file as a whole: its name, its order, or what it was before."""
+
+    path: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that was judged. `version` is the major version of the server that was assumed or known.
+
+    `sized` says that the sizes of tables are known, from a snapshot. `passed_over` counts migrations that were there
+    at the base, or are applied already, and were read but not judged.
+    """
+
+    judged: tuple[Judged, ...]
+    placed: tuple[Placed, ...] = ()
+    version: int = 0
+    sized: bool = False
+    passed_over: int = 0
+
+    @property
+    def risk(self) -> Risk:
+        """The highest class of a forward script; safe when there is none. The way back does not count.
+
+        The way back of the safest change, a new table, drops a table.
+        """
+        forward = [one.report.classified.risk for one in self.judged if one.part is Part.FORWARD]
+        return max(forward, default=Risk.SAFE)
+
+    def findings(self) -> Iterator[tuple[str, Finding]]:
+        """Yield every finding with the path of its file, those about files first."""
+        yield from ((one.path, one.finding) for one in self.placed)
+        yield from ((one.path, finding) for one in self.judged for finding in one.report.findings)
