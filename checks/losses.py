@@ -9,8 +9,8 @@ from enum import StrEnum
 from checks.changes import Change, Verb
 from checks.errors import Unparsable
 from checks.names import parts, sibling
-from checks.reading_data import SETVAL
-from checks.reading_tables import CHANGES_ATTRIBUTE
+from checks.reading.data import SETVAL
+from checks.reading.tables import CHANGES_ATTRIBUTE
 from checks.statements import Statement, parse
 
 

@@ -16,9 +16,11 @@ APPROVALS = {
     Risk.CONTROLLED: ("dba",),
     Risk.HIGH: ("dba", "architect"),
 }
+SOAK_SECONDS = 86_400  # the customer's policy: a day between the change that makes something superfluous and its end
+LONGEST_SOAK_SECONDS = 365 * 86_400
 WATCH_SECONDS = 600  # the customer's policy: ten minutes under watch after a deploy
 LONGEST_WATCH_SECONDS = 86_400
-RULES = frozenset({"approvals", "staging_first", "backup", "watch_seconds"})
+RULES = frozenset({"approvals", "staging_first", "backup", "watch_seconds", "contract_soak_seconds"})
 NOT_ASKED = ("rehearsal", "soak time in staging", "low-traffic window", "verified backup")
 """What a later capability will ask for. Until then a page says "not asked by this policy", never "passed"."""
 
@@ -44,6 +46,9 @@ class Requirements:
     rollback: bool  # every migration has a rollback script
     backup: bool  # a dump of the database before anything is changed
     watch_seconds: int  # how long the application's health is watched afterwards
+    # How long an expand must have been deployed before its contract; None where neither that is asked nor that the
+    # old application is gone.
+    contract_soak_seconds: int | None = None
 
     @classmethod
     def of_plan(cls, values: Mapping[str, Any]) -> Requirements:
@@ -58,6 +63,7 @@ class Requirements:
             "rollback": self.rollback,
             "backup": self.backup,
             "watch_seconds": self.watch_seconds,
+            "contract_soak_seconds": self.contract_soak_seconds,
         }
 
 
@@ -77,10 +83,12 @@ class Unmet:
     text: str
 
 
-def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk) -> Requirements:
+def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk, ignores: bool = False) -> Requirements:
     """Return what a plan of this class needs in an environment with these rules.
 
-    `rules` may set "approvals" per class, "staging_first", "backup" and "watch_seconds"; what it does not name follows
+    One that `ignores` findings needs at least one person who accepts that, if the environment is protected.
+
+    `rules` may set "approvals" per class and what RULES names besides; what it does not name follows
     the defaults, which ask nothing of an environment that is not protected. Raises PolicyUnreadable.
     """
     if unknown := sorted(set(rules) - RULES):
@@ -89,17 +97,23 @@ def requirements(rules: Mapping[str, Any], *, protected: bool, risk: Risk) -> Re
     if not isinstance(approvals, Mapping) or not set(approvals) <= {one.value for one in Risk}:
         raise PolicyUnreadable(problem='"approvals" must name classes')
     asked = approvals.get(risk.value, APPROVALS[risk] if protected else ())
+    if ignores and protected and not asked:
+        asked = APPROVALS[Risk.CONTROLLED]
     if not isinstance(asked, list | tuple) or not all(one in ("dba", "architect") for one in asked):
         raise PolicyUnreadable(problem='only "dba" and "architect" approve')
     watch_seconds = rules.get("watch_seconds", WATCH_SECONDS if protected else 0)
     if type(watch_seconds) is not int or not 0 <= watch_seconds <= LONGEST_WATCH_SECONDS:
         raise PolicyUnreadable(problem='"watch_seconds" must be a whole number of seconds, at most a day')
+    soak_seconds = rules.get("contract_soak_seconds", SOAK_SECONDS if protected else None)
+    if soak_seconds is not None and (type(soak_seconds) is not int or not 0 <= soak_seconds <= LONGEST_SOAK_SECONDS):
+        raise PolicyUnreadable(problem='"contract_soak_seconds" must be null or whole seconds, at most a year')
     return Requirements(
         approvals=tuple(asked),
         staging_first=_flag(rules, "staging_first", protected=protected),
         rollback=protected,
         backup=_flag(rules, "backup", protected=protected),
         watch_seconds=watch_seconds,
+        contract_soak_seconds=soak_seconds,
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pglast import Error, parse_sql
-from pglast.parser import ParseError, scan
+from pglast.parser import ParseError, parse_sql_json, scan
 from pglast.stream import RawStream
+from pglast.visitors import Continue, Visitor
 
 from checks.changes import Change, Verb
+from checks.concurrent_index import ConcurrentIndex, concurrent_index
 from checks.depth import MAX_DEPTH, too_deep_at
 from checks.errors import Unparsable
 from checks.kinds import kind_of, must_run_outside_transaction
@@ -18,27 +22,14 @@ from checks.names import parts, sibling
 from checks.reading import dropped_names, read
 from checks.tree import Tree
 
+_STATEMENTS_WITHIN = 40  # the answer in JSON begins with the version and the list of statements
 # What the grammar calls white space. Python's own idea is wider: a no-break space is part of a name to PostgreSQL.
 _SPACE = " \t\n\r\f\v"
-
-
-@dataclass(frozen=True, slots=True)
-class ConcurrentIndex:
-    """What the catalogue must show after an index statement that runs CONCURRENTLY.
-
-    `name` is None when PostgreSQL chooses it, or when several are dropped or a whole table is reindexed; `schema` is
-    None when not written (a new index is made in the schema of its table). Names are bare, without quotes; `table`
-    is bare too, and None where the statement does not name it. `normalised` is the statement in the parser's own
-    spelling: equal for two texts that mean the same.
-    """
-
-    action: Literal["create", "drop", "reindex"]
-    schema: str | None
-    name: str | None
-    table: str | None
-    if_exists_or_not: bool
-    unique: bool
-    normalised: str
+_NAME_BYTES = 63
+# Where such a name may be: a character outside of ASCII takes up to four bytes.
+_MAY_BE_LONG = {
+    is_ascii: re.compile(rf'"[^"]{{{length}}}|[\w$]{{{length}}}') for is_ascii, length in ((True, 64), (False, 16))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,7 @@ class Statement:
 
     `index` counts from 0; `line` and `column` from 1, `offset` and `length` in characters from 0. `relations` are the
     tables, views and indexes it names, as written. `new_tables` are those made earlier in the same script, and this
-    statement's own: nobody else can be using them yet.
+    statement's own: nobody else can be using them yet. `tree` is its parse tree.
     """
 
     index: int
@@ -61,6 +52,7 @@ class Statement:
     outside_transaction: bool
     transaction_control: bool
     concurrent_index: ConcurrentIndex | None
+    tree: Tree = field(compare=False, repr=False)
     new_tables: frozenset[str] = frozenset()
 
     def is_new(self, table: str) -> bool:
@@ -115,6 +107,25 @@ def parse(sql: str) -> Script:
     return Script(sql, tuple(_with_new_tables(_statements(text, nodes))))
 
 
+def can_be_parsed(sql: str) -> bool:
+    """True for text with at least one statement that the parser takes."""
+    try:
+        return holds_statement(sql)
+    except Unparsable:
+        return False
+
+
+def holds_statement(sql: str) -> bool:
+    """False for text with comments alone. No tree is made of it, so it takes no time. Raises Unparsable."""
+    text = _without_mark(sql)
+    _refuse_hostile(text)
+    try:
+        answer: str = parse_sql_json(text)
+    except (ParseError, Error) as error:
+        raise _syntax_error(text, error) from None
+    return '"stmts":[{' in answer[:_STATEMENTS_WITHIN]
+
+
 def changes_of(sql: str) -> Iterator[Change]:
     """Yield what the statements of a script change, in order. Raises Unparsable."""
     return (change for statement in parse(sql).statements for change in statement.changes)
@@ -129,6 +140,22 @@ def line_comments(sql: str) -> Iterator[Comment]:
             line, seen = line + text.count("\n", seen, token.start), token.start
             before = text[text.rfind("\n", 0, seen) + 1 : seen]
             yield Comment(text[seen : token.end + 1], seen, line, not before.strip(_SPACE))
+
+
+def long_names(sql: str) -> Iterator[tuple[str, int]]:
+    """Yield each name of a script that the server would cut off at 63 bytes, with where it begins, in characters.
+
+    Called for text that `parse` accepts.
+    """
+    text = _without_mark(sql)
+    if _MAY_BE_LONG[text.isascii()].search(text) is None:
+        return
+    for token in scan(text):
+        if token.name in {"IDENT", "UIDENT"}:
+            written = text[token.start : token.end + 1]
+            name = written[1:-1].replace('""', '"') if written.startswith('"') else written
+            if len(name.encode()) > _NAME_BYTES:
+                yield name, token.start
 
 
 def _without_mark(sql: str) -> str:
@@ -160,7 +187,8 @@ def _statements(text: str, nodes: Any) -> Iterator[Statement]:
             changes=read(tree, kind=kind),
             outside_transaction=must_run_outside_transaction(tree),
             transaction_control=tree.tag == "TransactionStmt",
-            concurrent_index=_concurrent_index(tree),
+            concurrent_index=concurrent_index(tree),
+            tree=tree,
         )
 
 
@@ -209,44 +237,29 @@ def _relations(tree: Tree) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _concurrent_index(tree: Tree) -> ConcurrentIndex | None:
-    action: Literal["create", "drop", "reindex"]
-    schema = name = table = ""
-    relation = tree.get("relation")
-    if tree.tag == "IndexStmt" and tree.flag("concurrent"):
-        action, name = "create", tree.text("idxname")
-        if relation:
-            schema, table = relation.text("schemaname"), relation.text("relname")
-    elif tree.tag == "DropStmt" and tree.flag("concurrent"):
-        action, objects = "drop", tree.each("objects")
-        parts = [part.text("sval") for part in objects[0].items()] if len(objects) == 1 else []
-        schema, name = ("", *parts)[-2:] if parts else ("", "")
-    elif tree.tag == "ReindexStmt" and tree.switched_on("concurrently", among="params"):
-        action = "reindex"
-        if relation:
-            schema = relation.text("schemaname")
-            is_index = tree.enum("kind") == "REINDEX_OBJECT_INDEX"
-            name, table = (relation.text("relname"), "") if is_index else ("", relation.text("relname"))
-    else:
-        return None
-    return ConcurrentIndex(
-        action=action,
-        schema=schema or None,
-        name=name or None,
-        table=table or None,
-        if_exists_or_not=tree.flag("if_not_exists") or tree.flag("missing_ok"),
-        unique=tree.flag("unique"),
-        normalised=tree.sql(),
-    )
-
-
 def _render(node: Any) -> str:
-    """Return a node as SQL, or "" where it is too deep or of a kind the writer does not know."""
+    """Return a node as SQL, or "" where it is too deep or of a kind that the writer does not know.
+
+    It also cannot write some nodes without the statement around them; it fails on their missing parent then.
+    """
+    stream = RawStream()
     try:
-        rendered: str = RawStream()(node)
-    except (RecursionError, NotImplementedError):
+        _tell_parents(node)
+        stream.print_node(node)
+    except (RecursionError, NotImplementedError, AttributeError):
         return ""
-    return rendered
+    written: str = stream.getvalue()
+    return written
+
+
+def _tell_parents(node: Any) -> None:
+    """Tell every node below one where it stands, as the writer needs it. Calling the writer makes a class each time."""
+    steps = Visitor().iterate((node,))
+    with suppress(StopIteration):
+        ancestors, one = next(steps)
+        while True:
+            one.ancestors = ancestors
+            ancestors, one = steps.send(Continue)
 
 
 def _refuse_hostile(text: str) -> None:

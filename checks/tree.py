@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from checks.names import qualified
 
@@ -42,6 +44,11 @@ class Tree:
     def flag(self, name: str) -> bool:
         """Return a boolean attribute; absent counts as false."""
         return bool(getattr(self.node, name, False))
+
+    def number(self, name: str) -> int:
+        """Return a whole number, or 0 when it is absent."""
+        value = getattr(self.node, name, None)
+        return value if isinstance(value, int) else 0
 
     def enum(self, name: str) -> str:
         """Return the name of an enumerated attribute, or ""."""
@@ -90,14 +97,33 @@ class Tree:
             return arg.flag("ival")
         return arg.text("sval").lower() not in {"false", "off", "no", "f", "0"}
 
+    def below(self) -> Iterator[Tree]:
+        """Yield the nodes directly below this one, in no promised order; a list is a node here."""
+        values = self.node if isinstance(self.node, tuple) else (
+            getattr(self.node, name) for name in getattr(type(self.node), "__slots__", ())
+        )  # fmt: skip
+        for value in values:
+            if isinstance(value, tuple) or type(value).__module__ == "pglast.ast":
+                yield Tree(value, self.render)
+
     def walk(self) -> Iterator[Tree]:
         """Yield this node and every node below it, in no promised order. Not recursive: hostile SQL nests deep."""
-        waiting: list[object] = [self.node]
+        waiting: list[Any] = [self.node]
+        render = self.render
         while waiting:
             node = waiting.pop()
-            if isinstance(node, tuple):
-                waiting.extend(reversed(node))
-            elif type(node).__module__ == "pglast.ast":
-                yield Tree(node, self.render)
-                names = getattr(type(node), "__slots__", ())
-                waiting.extend(getattr(node, name) for name in reversed(list(names)))
+            kind: Any = type(node)
+            if kind is tuple:
+                waiting.extend(node[::-1])
+            elif (names := _children_of(kind)) is not None:
+                yield Tree(node, render)
+                for name in names:
+                    child = getattr(node, name)
+                    if child is not None:
+                        waiting.append(child)
+
+
+@cache
+def _children_of(kind: type) -> tuple[str, ...] | None:
+    """Return the attributes of a kind of node, the last one first; None for what is no node. There are few kinds."""
+    return tuple(getattr(kind, "__slots__", ()))[::-1] if kind.__module__ == "pglast.ast" else None

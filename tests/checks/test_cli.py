@@ -137,7 +137,7 @@ def test_a_folder_is_judged_in_its_order_as_json(tmp_path):
 
     result = run(tmp_path, "--format", "json")
 
-    assert [(item["path"], item["risk"]) for item in json.loads(result.stdout)] == [
+    assert [(Path(item["path"]).name, item["risk"]) for item in json.loads(result.stdout)["scripts"]] == [
         ("9_a.up.sql", "safe"),
         ("10_b.up.sql", "high-risk"),
     ]
@@ -151,13 +151,13 @@ def test_rollback_and_verify_scripts_are_judged_under_their_own_names(tmp_path):
 
     result = run(tmp_path, "--format", "json")
 
-    items = json.loads(result.stdout)
-    assert [(item["path"], item["part"]) for item in items] == [
+    items = json.loads(result.stdout)["scripts"]
+    assert [(Path(item["path"]).name, item["part"]) for item in items] == [
         ("1_a.up.sql", "forward"),
         ("1_a.down.sql", "rollback"),
         ("1_a.verify.sql", "verify"),
     ]
-    assert [finding["code"] for finding in items[2]["findings"]] == ["verify-writes"]
+    assert "verify-writes" in [finding["code"] for finding in items[2]["findings"]]
     # The class of a way back does not count, but what would never run does.
     assert result.exit_code == 0
 

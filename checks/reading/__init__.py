@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from checks.changes import Change, Verb
 from checks.names import parts, qualified, quote
-from checks.reading_data import data_changes
-from checks.reading_programs import create_function, define, grant, setting
-from checks.reading_tables import alter_table
+from checks.reading.data import data_changes
+from checks.reading.programs import create_function, define, grant, setting
+from checks.reading.tables import alter_table
 from checks.tree import Tree
 
 _DATA = frozenset(

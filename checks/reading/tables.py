@@ -15,6 +15,7 @@ _FREE = frozenset({"AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_S
 _REWRITES = frozenset({"AT_SetLogged", "AT_SetUnLogged", "AT_SetTableSpace", "AT_SetAccessMethod", "AT_SetExpression"})
 _RESTRUCTURES = frozenset({"AT_DisableTrigAll", "AT_DisableTrigUser", "AT_EnableTrigAll", "AT_EnableTrigUser",
                            "AT_DisableTrig", "AT_AddInherit", "AT_DropInherit", "AT_AddOf", "AT_DropOf"})  # fmt: skip
+TYPE_UNTOLD = "has a type that is not built in; a domain with a constraint rewrites the table"
 CHANGES_ATTRIBUTE = "ALTER TYPE that drops or changes an attribute"
 _SERIALS = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})
 _CONSTRAINTS = {
@@ -120,7 +121,7 @@ def column_changes(column: Tree, table: str) -> Iterator[Change]:
             inline.append(constraint_change(part, table, inline_column=name))
     # A type that is not built in may be a domain with a constraint, which rewrites the table.
     if kind and not _is_built_in(kind) and not reasons:
-        reasons.append("has a type that is not built in; a domain with a constraint rewrites the table")
+        reasons.append(TYPE_UNTOLD)
     verb = Verb.ADD_COLUMN_HARD if reasons else Verb.ADD_COLUMN
     yield Change(verb, table=table, name=name, detail=" and ".join(reasons), offset=column.offset)
     yield from inline
