@@ -1,20 +1,18 @@
 """A plan as a pure function of stored migrations, the latest observations and the policy. Nothing is written here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from checks.errors import CheckError
-from checks.finding import Finding, Severity
+from checks.finding import Finding
 from checks.integrity import expectations
 from checks.policy import Requirements
-from checks.report import judge
-from checks.risk import Risk
 from checks.schema import fingerprint, touched
 from deployments.errors import DeploymentError
+from deployments.judging import Judged
 from deployments.models import Database, Environment, Migration, Observation, Script
 
-FORMAT = 3  # since 3 the health check has its latency path; an older plan is read as having none
+FORMAT = 4  # since 4 it has the locks and the findings that are ignored; an older plan is read as having none
 BUDGET = {"oldest_seconds": 1.0, "total_seconds": 10.0}  # how long the application may wait for us (DESIGN, section 6)
 
 
@@ -131,16 +129,6 @@ class ChecksUnreadable(DeploymentError):
         super().__init__(f"{script} cannot be used. Nothing was planned. {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What `checks` says about the scripts of a plan: its class, and what is shown but not digested."""
-
-    risk: Risk
-    reasons: tuple[str, ...]
-    shown: dict[str, Any]
-    relations: frozenset[str]
-
-
 def pending(release: Sequence[Migration], observation: Observation) -> list[Migration]:
     """Return the migrations of a release that a database does not have, in order.
 
@@ -161,51 +149,6 @@ def pending(release: Sequence[Migration], observation: Observation) -> list[Migr
     return missing
 
 
-def judge_scripts(scripts: Sequence[tuple[str, str]], asked: Sequence[tuple[str, str]] = ()) -> Judged:
-    """Return the class and findings of scripts, given as (migration, text). Raises PlanBlocked.
-
-    `asked` are verify and smoke scripts: they only read, unless a function they call does more. Then they count.
-    """
-    risk = Risk.SAFE
-    reasons: list[str] = []
-    relations: set[str] = set()
-    shown: dict[str, Any] = {}
-    blocking: list[tuple[str, Finding]] = []
-    for name, text in scripts:
-        report = judge(text)
-        blocking += [(name, one) for one in report.findings if one.severity is Severity.BLOCKING]
-        risk = max(risk, report.classified.risk)
-        reasons += [f"{name}: {reason}" for reason in report.classified.reasons]
-        relations.update(*(one.relations for one in report.statements))
-        shown[name] = {
-            "class": report.classified.risk.value,
-            "statements": len(report.statements),
-            "findings": [
-                {
-                    "code": one.code,
-                    "severity": one.severity.value,
-                    "message": one.message,
-                    "help": one.help,
-                    "rewrite": one.rewrite,
-                    "line": one.line,
-                    "column": one.column,
-                }
-                for one in report.findings
-            ],
-        }
-        alone = [one for one in report.statements if one.outside_transaction]
-        if any(one.concurrent_index is None or one.concurrent_index.action == "reindex" for one in alone):
-            blocking.append((name, _not_runnable(alone[0].line, alone[0].kind)))
-    for name, text in asked:
-        acts = judge(text).classified
-        if acts.risk is not Risk.SAFE:
-            risk = max(risk, acts.risk)
-            reasons += [f"{name}: {reason}" for reason in acts.reasons]
-    if blocking:
-        raise PlanBlocked(blocking=blocking)
-    return Judged(risk, tuple(reasons), shown, frozenset(relations))
-
-
 def require_readable_checks(migrations: Sequence[Migration], smoke: Script | None) -> None:
     """Raise ChecksUnreadable for a verify or smoke script that cannot fail, writes, or cannot be read."""
     scripts = [(f"The verify script of {one.name}", one.verify, True) for one in migrations]
@@ -215,19 +158,6 @@ def require_readable_checks(migrations: Sequence[Migration], smoke: Script | Non
                 expectations(stored.text(), may_compare=may_compare)
             except CheckError as refused:
                 raise ChecksUnreadable(script=script, problem=str(refused)) from refused
-
-
-def _not_runnable(line: int, kind: str) -> Finding:
-    return Finding(
-        code="statement-not-supported",
-        severity=Severity.BLOCKING,
-        message=f"{kind} cannot be resumed safely after a crash, so it is not run.",
-        help="Run it by hand, outside of a migration.",
-        rewrite="",
-        line=line,
-        column=1,
-        statement=-1,
-    )
 
 
 def plan_content(
@@ -275,6 +205,8 @@ def plan_content(
         "smoke": smoke,
         "health": health,
         "touches": sorted(judged.relations),
+        "locks": [list(one) for one in judged.locks],
+        "accepted": [list(one) for one in judged.accepted],
         "class": judged.risk.value,
         "requirements": needs.as_plan(),
         "budget": BUDGET,

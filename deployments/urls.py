@@ -8,6 +8,7 @@ from deployments.views import (
     applications,
     approvals,
     audit,
+    checks,
     databases,
     health,
     help_page,
@@ -44,6 +45,9 @@ urlpatterns = [
     path("applications/<slug:slug>/migrations/<int:pk>/", applications.migration, name="migration"),
     # /databases/
     path("databases/", databases.databases, name="databases"),
+    # /checks/
+    path("checks/", checks.checks, name="checks"),
+    path("checks/<slug:code>/", checks.check, name="check"),
     # /audit/
     path("audit/", audit.audit, name="audit"),
     path("audit/events.csv", audit.export, {"form_of": "csv"}, name="audit-csv"),

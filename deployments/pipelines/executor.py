@@ -33,7 +33,6 @@ from deployments.postgres.ledger import entries_of_job
 from deployments.postgres.script import Limits
 from deployments.postgres.stopped import CancelledOnRequest, InDoubt
 from deployments.probe import Prober
-from deployments.services.plan import request_successor
 from deployments.services.progress import write_applied, write_line, write_progress
 from deployments.services.transition import DatabaseBusy, Stale, claim_job
 from deployments.states import JobState, StepState
@@ -275,6 +274,9 @@ def _count_applied(ctx: StepContext) -> int:
 
 def _succeed_with_new_plan(job: Job) -> None:
     """Ask for a successor of a run whose world has moved: with the same person and reason, and a plan of its own."""
+    # Planning judges, and all that judges is a sixth of what an executor would read at its start; few ever need it.
+    from deployments.services.plan import request_successor  # noqa: PLC0415
+
     run = MigrationRun.objects.get(pk=job.run_id)
     try:
         request_successor(run, actor=EXECUTOR)

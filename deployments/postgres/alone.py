@@ -10,7 +10,7 @@ from enum import Enum, auto
 import psycopg
 from psycopg import sql
 
-from checks.statements import ConcurrentIndex
+from checks.concurrent_index import ConcurrentIndex
 from deployments.postgres.connect import Session, open_session, session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.history import require_still_open

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from deployments.postgres.errors import (
     ConnectionOfPrisma,
@@ -34,7 +34,10 @@ DRIVER_ERROR = psycopg.Error
 
 NAME_PREFIX = "locktender/"
 # Nothing waits without a limit. Who runs a migration sets its own limits on top.
-PATIENCE = "SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', '60s', false)"
+PATIENCE = """
+SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false)
+"""
+READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 LIMITS: dict[str, str | int] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -49,6 +52,7 @@ REFUSALS = (
     ("no password supplied", PasswordRefused),
     ("no pg_hba.conf entry", PasswordRefused),
     ("is not permitted to log in", PasswordRefused),
+    ("unsupported startup parameter", PoolerBetween),  # what PgBouncer says of options
 )
 
 
@@ -122,9 +126,20 @@ def open_session(target: Target, *, name: str, autocommit: bool = True) -> Sessi
     Raises SecretMissing, SecretUnusable, ConnectionOfPrisma, TargetUnreachable, PasswordRefused, DatabaseMissing,
     TlsFailed, PoolerBetween, TargetStandby.
     """
-    secret = connection_string(target)
+    return open_with(connection_string(target), target, name=name, autocommit=autocommit)
+
+
+def open_with(
+    secret: str, target: Target, *, name: str, autocommit: bool = True, is_read_only: bool = False
+) -> Session:
+    """Return a session with the primary that a connection string of libpq's leads to. Raises as `open_session` does.
+
+    `is_read_only` is one in which the server refuses writes from the first statement on. What is asked in one block of
+    `transaction()` is then of one moment, and nothing that is called there can make it a writing one.
+    """
     try:
-        conninfo = make_conninfo(secret, **LIMITS, application_name=name)
+        options = _read_only_options(secret) if is_read_only else {}
+        conninfo = make_conninfo(secret, **LIMITS, **options, application_name=name)
     except psycopg.ProgrammingError:
         # The parser's own message quotes the string, password included: it is not chained.
         raise SecretUnusable(reference=target.connection) from None
@@ -133,6 +148,9 @@ def open_session(target: Target, *, name: str, autocommit: bool = True) -> Sessi
     except psycopg.OperationalError as refused:
         raise _refusal(target, str(refused)) from None
     try:
+        if is_read_only:
+            opened.execute(READ_ONLY)  # a command: it looks nothing up in a search path
+            opened.read_only, opened.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
         _require_direct_primary(target, opened)
         opened.execute(PATIENCE)
         opened.autocommit = autocommit
@@ -145,10 +163,25 @@ def open_session(target: Target, *, name: str, autocommit: bool = True) -> Sessi
     return opened
 
 
+def _read_only_options(secret: str) -> dict[str, str]:
+    """Return what makes a session read-only before its first statement, with the options that are given already.
+
+    Those of a service are in its file, and would be lost: there the first statement does it.
+    """
+    parts = conninfo_to_dict(secret)
+    if "service" in parts or "PGSERVICE" in os.environ:
+        return {}
+    given = parts.get("options") or os.environ.get("PGOPTIONS", "")
+    return {"options": f"{given} -c default_transaction_read_only=on".strip()}
+
+
 def _require_direct_primary(target: Target, opened: Session) -> None:
-    """A pooler invents the process id it tells the client (E19 of the reliability study)."""
+    """A pooler invents the process id it tells the client (E19 of the reliability study).
+
+    The functions are the server's own, whatever search path the database or the role begins with.
+    """
     told = opened.info.backend_pid
-    row = opened.execute("SELECT pg_backend_pid(), pg_is_in_recovery()").fetchone()
+    row = opened.execute("SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery()").fetchone()
     assert row is not None  # noqa: S101 # a SELECT without FROM returns one row
     if row[0] != told:
         raise PoolerBetween(target=target.name)

@@ -142,6 +142,18 @@ class TargetLocked(DeploymentError):
         )
 
 
+class HistoryNotTable(DeploymentError):
+    """Where a tool keeps what is applied, there is something else: to read it would run what its maker wrote."""
+
+    code = "history-not-a-table"
+
+    def __init__(self, *, target: str, name: str) -> None:
+        super().__init__(
+            f"{target}: {name}, where the layout's tool keeps what is applied, is no table. It was not read, because "
+            f"reading a view runs what its maker wrote. Nothing was changed. See who made it, and drop or rename it."
+        )
+
+
 class PrivilegeMissing(DeploymentError):
     """The role lacks a right it needs."""
 

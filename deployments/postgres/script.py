@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.statements import ConcurrentIndex, parse
+from checks.concurrent_index import ConcurrentIndex
+from checks.statements import parse
 from deployments.postgres.ledger import Entry
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from checks.losses import losses
-from checks.names import split
 from checks.policy import NOT_ASKED, Requirements, Unmet
 from checks.schema import fingerprint, touched
 from deployments.authority import Action, eligible, roles
@@ -16,7 +15,9 @@ from deployments.models.backup import BackupScope
 from deployments.models.run import RunKind
 from deployments.selectors.audit import events_about
 from deployments.selectors.history import latest_observation
+from deployments.selectors.judgement import About, Worst, about, worst_of
 from deployments.selectors.runs import unmet_of
+from deployments.selectors.touched import Relation, relations_of
 from deployments.states import RunState
 
 ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
@@ -30,6 +31,8 @@ class Planned:
     name: str
     risk: str
     findings: tuple[Mapping[str, Any], ...]
+    locks: tuple[Mapping[str, Any], ...]
+    about: About
     runs: Script
     other: Script | None
     verify: Script | None
@@ -56,15 +59,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
-    """A table that the plan names, as last observed; None where that is not known."""
-
-    name: str
-    size_bytes: int | None
-    rows: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """Everything about one decision."""
 
@@ -82,12 +76,20 @@ class Case:
     relations: tuple[Relation, ...]
     destroyed: tuple[str, ...]  # by what will run
     untold: tuple[str, ...]  # what its text does not tell
+    worst: Worst | None  # the lock that costs most
+    ignored: int  # findings that comments ignore
     seen: int  # the last event about the run
 
     @property
     def waits_for(self) -> tuple[str, ...]:
         """The roles that still have to approve, as people say them."""
         return tuple(_role(one) for one in self.unmet if one.rule.startswith("approval-"))
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the longest lock may last longer than the application may wait: then the guard stops it."""
+        longest: float = self.plan["budget"]["oldest_seconds"]
+        return self.worst is not None and (self.worst.seconds is None or self.worst.seconds > longest)
 
     @property
     def ways_back(self) -> int:
@@ -122,11 +124,13 @@ def case_of(run: MigrationRun) -> Case:
         eligible=tuple(_who_is_waited_for(run, waits)),
         starters=tuple(eligible(Action.REQUEST, run)),
         known=tuple(_known(run, plan, observed)),
-        relations=tuple(_relations(plan, observed)),
+        relations=relations_of(plan, observed),
         destroyed=tuple(
             dict.fromkeys((*(one.table for one in lost.tables), *(f"schema {one}" for one in lost.schemas)))
         ),
         untold=lost.unknown,
+        worst=worst_of(run.judgement),
+        ignored=len(plan.get("accepted", ())),
         seen=newest.seq if newest else 0,
     )
 
@@ -164,6 +168,8 @@ def _planned(run: MigrationRun, plan: Mapping[str, Any]) -> list[Planned]:
                 name=entry["name"],
                 risk=judged.get("class", plan["class"]),
                 findings=tuple(judged.get("findings", ())),
+                locks=tuple(judged.get("locks", ())),
+                about=about(run.judgement, entry["name"]),
                 runs=scripts[entry["rollback" if back else "forward"]],
                 other=None if back else scripts.get(entry["rollback"]),
                 verify=scripts.get(entry["verify"]),
@@ -197,6 +203,9 @@ def _asked(
         asked.append(Asked("Backup before the first statement", "in-run", told))
     if needs.watch_seconds:
         asked.append(Asked("Health watched afterwards", "in-run", f"For {needs.watch_seconds} s after the last step."))
+    if needs.contract_soak_seconds is not None:
+        told = "No contract of it comes too early. What breaks old code stands at each migration."
+        asked.append(Asked("Time between expand and contract", "met", told))
     return asked
 
 
@@ -221,6 +230,7 @@ def _not_asked(run: MigrationRun, needs: Requirements) -> list[str]:
             "rollback script with every migration": needs.rollback,
             "backup before the first statement": needs.backup,
             "health watched afterwards": needs.watch_seconds > 0,
+            "time between expand and contract": needs.contract_soak_seconds is not None,
         }
     return [*(name for name, is_asked in asks.items() if not is_asked), *NOT_ASKED]
 
@@ -281,17 +291,3 @@ def _elsewhere(run: MigrationRun, plan: Mapping[str, Any]) -> Known:
     told = " and ".join(f"{other} on {other.environment.slug} with {count}" for other, count in brought)
     told = f"Succeeded, byte for byte: {told} of these {len(wanted)}."
     return Known(title, "partly" if left else "passed", told, newest.finished_at, newest)
-
-
-def _relations(plan: Mapping[str, Any], observed: Mapping[Database, Observation | None]) -> list[Relation]:
-    """Return what the plan names, with its size in the first database of the plan."""
-    seen = next((one for one in observed.values() if one is not None), None)
-    sizes = seen.sizes if seen else {}
-    found = []
-    for name in plan["touches"]:
-        written = ".".join(part for part in split(name) if part)
-        entry: Mapping[str, int | None] = sizes.get(written) or next(
-            (sizes[key] for key in sizes if key.partition(".")[2] == written), {}
-        )
-        found.append(Relation(name, entry.get("bytes"), entry.get("rows_estimated")))
-    return found

@@ -19,7 +19,7 @@ def latest_observations(databases: Iterable[Database]) -> dict[int, Observation]
     """
     newest = Observation.objects.filter(database=OuterRef("pk")).order_by("-id").values("pk")[:1]
     asked = Database.objects.filter(pk__in=[one.pk for one in databases]).values_list(Subquery(newest))
-    return {one.database_id: one for one in Observation.objects.filter(pk__in=asked).defer("schema", "sizes")}
+    return {one.database_id: one for one in Observation.objects.filter(pk__in=asked).defer("schema", "sizes", "model")}
 
 
 def applied_checksums(application: Application) -> dict[str, set[str]]:

@@ -81,10 +81,10 @@ def matrix(
     ordered = list(databases.order_by("environment__rank", "position"))
     read = latest_observations(ordered)
     columns = [_column(one, read.get(one.pk), listed) for one in ordered]
-    applied = [_applied_by(one.database) for one in columns]
+    applied = [applied_by(one.database) for one in columns]
     planned = _open_runs(application)
     shown = listed[::-1][:most]
-    classes = classes_of(shown)
+    classes = classes_of(release, newest_reading(columns)) if release else {}
     rows = [
         Row(
             one,
@@ -97,6 +97,11 @@ def matrix(
         for one in shown
     ]
     return Matrix(release, tuple(columns), tuple(rows), len(listed))
+
+
+def newest_reading(columns: Sequence[Column]) -> Observation | None:
+    """Return the reading of the database that is promoted to last: its tables are the largest. None without any."""
+    return next((one.observation for one in reversed(columns) if one.observation), None)
 
 
 def _listed(release: Release | None) -> list[Migration]:
@@ -154,7 +159,7 @@ def _open_runs(application: Application) -> dict[int, dict[str, MigrationRun]]:
     return found
 
 
-def _applied_by(database: Database) -> dict[str, MigrationRun]:
+def applied_by(database: Database) -> dict[str, MigrationRun]:
     """Return name -> the run of ours that applied it last, without what was rolled back since."""
     jobs = Job.objects.filter(database=database, applied__gt=0).select_related("run").order_by("-id")[:MOST_JOBS]
     found: dict[str, MigrationRun] = {}

@@ -55,6 +55,7 @@ def words_of(needs: Requirements) -> dict[str, str]:
         "Rollback script": "with every migration" if needs.rollback else NOTHING,
         "Backup": "before anything is changed" if needs.backup else NOTHING,
         "Watch": watch_in_words(needs.watch_seconds),
+        "Contract": soak_in_words(needs.contract_soak_seconds),
     }
 
 
@@ -63,6 +64,14 @@ def approvals_in_words(roles: tuple[str, ...]) -> str:
     counts = Counter(roles)
     told = [f"{'one' if counts[role] == 1 else counts[role]} {NAMES[role]}" for role in NAMES if counts[role]]
     return " and ".join(told) or NOTHING
+
+
+def soak_in_words(seconds: int | None) -> str:
+    """Return how long an expand must have been there before its contract: 24 h after its expand."""
+    if seconds is None:
+        return NOTHING
+    told = f"{seconds // 3600}\u00a0h" if seconds % 3600 == 0 and seconds else f"{seconds}\u00a0s"
+    return f"{told} after its expand, without the old application"
 
 
 def watch_in_words(seconds: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from deployments.models import MigrationRun, Script
 from deployments.models.run import RunKind
+from deployments.selectors.judgement import About, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Planned:
     statements: int
     text: str
     findings: tuple[dict[str, Any], ...]
+    locks: tuple[dict[str, Any], ...]
+    about: About
     has_way_back: bool
     has_checks: bool
 
@@ -47,14 +50,15 @@ def plan_of(run: MigrationRun) -> Plan:
     return Plan(
         direction=direction,
         migrations=tuple(
-            _planned(entry, scripts[entry[direction]], judged.get(entry["name"], {})) for entry in plan["migrations"]
+            _planned(run, entry, scripts[entry[direction]], judged.get(entry["name"], {}))
+            for entry in plan["migrations"]
         ),
         reasons=tuple(run.judgement.get("reasons", ())),
         risk=plan["class"],
     )
 
 
-def _planned(entry: dict[str, Any], script: Script, judged: dict[str, Any]) -> Planned:
+def _planned(run: MigrationRun, entry: dict[str, Any], script: Script, judged: dict[str, Any]) -> Planned:
     return Planned(
         name=entry["name"],
         risk=judged.get("class", "high-risk"),
@@ -63,6 +67,8 @@ def _planned(entry: dict[str, Any], script: Script, judged: dict[str, Any]) -> P
         statements=judged.get("statements", 0),
         text=script.text(),
         findings=tuple(judged.get("findings", ())),
+        locks=tuple(judged.get("locks", ())),
+        about=about(run.judgement, entry["name"]),
         has_way_back=entry["rollback"] is not None,
         has_checks=entry["verify"] is not None,
     )

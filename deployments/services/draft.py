@@ -1,12 +1,14 @@
 """What a run would do if it was asked for now: a plan as a value. Nothing is written here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from django.db.models import prefetch_related_objects
 
 from checks.policy import Requirements, requirements
 from deployments.digest import canonical, digest_of
+from deployments.judging import Judged
 from deployments.models import (
     Database,
     Environment,
@@ -21,19 +23,22 @@ from deployments.models import (
 from deployments.models.run import RunKind
 from deployments.planning import (
     DatabasesDiffer,
-    Judged,
     NoDatabases,
     NothingToDo,
     NotObserved,
+    PlanBlocked,
     RollbackMissing,
-    judge_scripts,
     pending,
     plan_content,
     require_readable_checks,
 )
+from deployments.selectors.contracts import require_time_for_contracts
 from deployments.selectors.history import latest_observation
+from deployments.selectors.judged import judged_on, reviews_of, seen_of
 from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.services.plan_refusals import NoRelease, NothingToRevert, NotOnTop
+
+STATEMENT_WILL_FAIL = "statement-will-fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,14 @@ class Draft:
     needs: Requirements
     migrations: tuple[Migration, ...]  # in the order in which they would run
     observations: Mapping[Database, Observation]
+    reviews: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)  # the checklist of each migration
 
 
 def draft_deploy(environment: Environment) -> Draft:
     """Return everything pending in an environment as it would be frozen now.
 
     Raises NoRelease, NothingToDo, NotObserved, NoDatabases, DatabasesDiffer, RollbackMissing, PlanBlocked,
-    ChecksUnreadable, EditedAfterApplied, HistoryUnknown, OutOfOrder.
+    ChecksUnreadable, EditedAfterApplied, HistoryUnknown, OutOfOrder, ContractTooEarly.
     """
     release = Release.objects.filter(application=environment.application).order_by("-id").first()
     if release is None:
@@ -69,7 +75,7 @@ def draft_deploy(environment: Environment) -> Draft:
     if not wanted[0]:
         raise NothingToDo(environment=str(environment), count=len(listed))
     require_readable_checks(wanted[0], release.smoke)
-    return _draft(
+    draft = _draft(
         environment,
         kind="deploy",
         migrations=wanted[0],
@@ -77,6 +83,8 @@ def draft_deploy(environment: Environment) -> Draft:
         verify={one.name: one.verify_id for one in wanted[0]},
         smoke=release.smoke_id,
     )
+    contracts = require_time_for_contracts(environment, release, draft.migrations, draft.needs)
+    return replace(draft, reviews=reviews_of(draft.migrations, draft.judged, contracts))
 
 
 def draft_rollback(run: MigrationRun) -> Draft:
@@ -141,13 +149,19 @@ def _draft(
 ) -> Draft:
     policy = environment.policies.latest("version")
     part = "forward" if kind == "deploy" else "rollback"
-    prefetch_related_objects(migrations, part)
+    prefetch_related_objects(migrations, "forward", "rollback", "verify", "notes")
     without = [one.name for one in migrations if one.rollback_id is None]
     scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
-    judged = judge_scripts(scripts, _asked(verify, smoke))
-    needs = requirements(policy.rules, protected=environment.is_protected, risk=judged.risk)
+    judged = judged_on(tuple(scripts), tuple(_asked(verify, smoke)), seen_of(observations.values()))
+    # A way back is never held up by what a schema that was read says of it: it is tried, and the finding is shown.
+    blocking = [one for one in judged.blocking if kind == "deploy" or one[1].code != STATEMENT_WILL_FAIL]
+    if blocking:
+        raise PlanBlocked(blocking=blocking)
+    needs = requirements(
+        policy.rules, protected=environment.is_protected, risk=judged.risk, ignores=bool(judged.accepted)
+    )
     if kind == "rollback":  # it neither waits for earlier environments nor dumps or watches: only what is done is asked
-        needs = replace(needs, staging_first=False, backup=False, watch_seconds=0)
+        needs = replace(needs, staging_first=False, backup=False, watch_seconds=0, contract_soak_seconds=None)
     health = HealthCheck.objects.filter(environment=environment).first()
     if without and (needs.rollback or kind == "rollback"):
         raise RollbackMissing(names=without)

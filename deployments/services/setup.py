@@ -13,6 +13,7 @@ from deployments.authority import Action, require
 from deployments.errors import DeploymentError
 from deployments.models import Application, Database, Environment, Grant, HealthCheck, Policy, User
 from deployments.models.grant import Role
+from deployments.postgres.history import HISTORIES
 from deployments.services.audit import record
 
 LONGEST_WORD = 200  # of what a health check expects
@@ -27,6 +28,18 @@ class AlreadyThere(DeploymentError):
         super().__init__(f"{what} exists already. Nothing was changed. Choose another name, rank or position.")
 
 
+class LayoutNotDeployable(DeploymentError):
+    """Migrations of this layout are judged, but not deployed."""
+
+    code = "layout-not-deployable"
+
+    def __init__(self, *, layout: str) -> None:
+        super().__init__(
+            f'Migrations of the layout "{layout}" are judged by migration-check, but not deployed: its history in a '
+            f"database is not kept yet. Nothing was added. Deploy one of these: {', '.join(sorted(HISTORIES))}."
+        )
+
+
 def _require(actor: Actor, action: Action, subject: Model | None = None) -> None:
     """Let the command line itself set up an installation, and people by their roles. Raises NotAllowed."""
     if actor.user is not None:
@@ -34,9 +47,14 @@ def _require(actor: Actor, action: Action, subject: Model | None = None) -> None
 
 
 def add_application(slug: str, *, layout: str, source: str, actor: Actor) -> Application:
-    """Add an application and return it. Raises NotAllowed, AlreadyThere, and LayoutUnknown from checks."""
+    """Add an application and return it.
+
+    Raises NotAllowed, AlreadyThere, LayoutNotDeployable, and LayoutUnknown from checks.
+    """
     _require(actor, Action.MANAGE_APPLICATION)
     layout = named(layout).name
+    if layout not in HISTORIES:
+        raise LayoutNotDeployable(layout=layout)
     try:
         with transaction.atomic():
             application = Application.objects.create(slug=slug, name=slug, layout=layout, source=source)

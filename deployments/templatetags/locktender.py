@@ -9,12 +9,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from checks.rules import CATALOGUE
 from deployments.models import Environment
 from deployments.views import sql
 from deployments.views.signs import FINDINGS, RISKS, Sign, look_of, sign_of
 
 register = template.Library()
 
+CHECKS = frozenset(rule.code for rule in CATALOGUE)
 NO_BREAK = "\u00a0"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 THOUSAND = 1000
@@ -46,6 +48,12 @@ def sign(state: object) -> Sign:
 def finding_sign(severity: object) -> Sign:
     """Return the sign of a finding's severity."""
     return FINDINGS[str(severity)]
+
+
+@register.filter
+def is_check(code: str) -> bool:
+    """Return whether a check of this code has a page; what was measured has a code too, and none."""
+    return code in CHECKS
 
 
 @register.filter

@@ -1,16 +1,18 @@
 """An application: which migration is where, how its environments are, and what a migration holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
+from checks.context import World
 from checks.finding import Report
-from checks.report import Part, judge
+from checks.report import NOWHERE, Part, judge
 from deployments.authority import Action, Decision, eligible, may, seen_environments
 from deployments.models import Application, Contact, Environment, HealthCheck, Migration, Script, User
-from deployments.selectors.matrix import Column, Matrix, matrix
+from deployments.selectors.classes import world_of
+from deployments.selectors.matrix import Column, Matrix, matrix, newest_reading
 from deployments.selectors.readings import Reading
 from deployments.selectors.rules import in_force
 from deployments.views.base import PageRequest, page
@@ -98,7 +100,7 @@ def migration(request: PageRequest, slug: str, pk: int) -> HttpResponse:
     context = {
         "application": found,
         "migration": stored,
-        "scripts": [_shown(part, script) for part in NAMES if (script := getattr(stored, part)) is not None],
+        "scripts": _scripts(stored, _world(stored, table)),
         "missing": [name for part, name in NAMES.items() if getattr(stored, part) is None],
         "notes": stored.notes.text() if stored.notes else "",
         "others": others,
@@ -166,8 +168,26 @@ def _head(column: Column, columns: Sequence[Column]) -> str:
     return f"{place} / {column.database.name}" if several else place
 
 
-def _shown(part: str, script: Script) -> Shown:
+def _world(stored: Migration, table: Matrix) -> World:
+    """Return the schema that a migration meets; an unknown one where the release does not have it."""
+    if table.release is None or all(row.migration != stored for row in table.rows):
+        return NOWHERE
+    return world_of(stored, table.release, newest_reading(table.columns))
+
+
+def _scripts(stored: Migration, world: World) -> list[Shown]:
+    """Return the scripts of a migration, each judged where it runs: all but the first on what that leaves behind."""
+    shown = []
+    for part in NAMES:
+        script = getattr(stored, part)
+        if script is not None:
+            shown.append(_shown(part, script, world))
+            world = replace(world, schema=shown[0].report.after)
+    return shown
+
+
+def _shown(part: str, script: Script, world: World) -> Shown:
     text = script.text()
-    report = judge(text, part=Part(part))
+    report = judge(text, part=Part(part), world=world)
     marks = tuple(Mark(one.line, one.line, FINDINGS[one.severity].kind) for one in report.findings)
     return Shown(part, NAMES[part], text, script.sha256, report, marks)

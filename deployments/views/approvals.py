@@ -123,7 +123,7 @@ def _show(
         "case": case,
         "what": what_of(run),
         "target": target_of(run),
-        "migrations": [(one, passages(one.runs.text(), one.findings)) for one in case.migrations],
+        "migrations": [(one, passages(one.runs.text(), one.findings, one.locks)) for one in case.migrations],
         "form": form,
         "allowed": allowed,
         "hat": mine,

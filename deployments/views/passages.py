@@ -1,5 +1,6 @@
-"""A script cut into its statements, with the findings under them. The passages put together are the script again."""
+"""A script cut into its statements, with locks and findings under them. Put together they are the script again."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,27 +29,33 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One statement with its findings, or several in a row that have none."""
+    """One statement with its locks and findings, or several in a row that have none."""
 
     title: str
     text: str
     findings: tuple[Mapping[str, Any], ...]
+    locks: tuple[Mapping[str, Any], ...]
     marks: tuple[Mark, ...]
 
 
-def passages(text: str, findings: Sequence[Mapping[str, Any]]) -> list[Passage]:
-    """Return a script in passages. `findings` are those of a stored judgement; their lines count from 1."""
+def passages(
+    text: str, findings: Sequence[Mapping[str, Any]], locks: Sequence[Mapping[str, Any]] = ()
+) -> list[Passage]:
+    """Return a script in passages. `findings` and `locks` are those of a stored judgement; lines count from 1."""
     places = places_of(text)
+    held: list[list[Mapping[str, Any]]] = [[] for _ in places]
+    for lock in locks:
+        held[min(lock["index"], len(places) - 1)].append(lock)
+    begins = [(place.line, place.column) for place in places]
     owned: list[list[Mapping[str, Any]]] = [[] for _ in places]
     for one in findings:
-        begun = [
-            index for index, place in enumerate(places) if (place.line, place.column) <= (one["line"], one["column"])
-        ]
-        owned[begun[-1] if begun else 0].append(one)
+        begun = bisect_right(begins, (one["line"], one["column"]))
+        owned[max(begun - 1, 0)].append(one)
     built: list[Passage] = []
     first = 0
     for index, place in enumerate(places):
-        if index + 1 < len(places) and not owned[index] and not owned[index + 1]:
+        following = index + 1
+        if following < len(places) and not any((owned[index], held[index], owned[following], held[following])):
             continue  # calm statements in a row stand together
         group = places[first : index + 1]
         built.append(
@@ -56,6 +63,7 @@ def passages(text: str, findings: Sequence[Mapping[str, Any]]) -> list[Passage]:
                 title=_title(first + 1, group),
                 text=text[group[0].start : place.end],
                 findings=tuple(owned[index]),
+                locks=tuple(held[index]),
                 marks=tuple(_mark(one, group[0], place, text) for one in owned[index]),
             )
         )

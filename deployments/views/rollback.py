@@ -33,11 +33,27 @@ MOST_NAMED = 8
 MOST_LISTED = 30  # scripts, each of which costs markup of its own
 LOCKING = frozenset(
     {
+        "check-scan",
+        "column-added-with-check",
+        "column-added-with-index",
+        "column-added-with-reference",
+        "column-default-volatile",
+        "column-generated-stored",
+        "column-numbered",
+        "column-of-constrained-domain",
         "column-type-change",
-        "constraint-not-valid-first",
+        "column-type-time-zone",
         "data-change-without-where",
+        "domain-constraint-scan",
+        "exclusion-build",
+        "foreign-key-scan",
         "index-not-concurrent",
+        "key-type-change",
+        "primary-key-build",
+        "primary-key-scan",
         "set-not-null-scan",
+        "unique-build",
+        "validated-in-same-transaction",
     }
 )
 """Findings that say what waits, and for how long."""

@@ -87,7 +87,10 @@ def show(
     }
     if not wants_fragment(request):
         plan = plan_of(seen.run)
-        context |= {"plan": plan, "scripts": [(one, passages(one.text, one.findings)) for one in plan.migrations]}
+        context |= {
+            "plan": plan,
+            "scripts": [(one, passages(one.text, one.findings, one.locks)) for one in plan.migrations],
+        }
     return page(request, "runs/run", context, status=status)
 
 

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
 from deployments.models import Application, Environment
+from deployments.selectors.judgement import PHASES, About
 from deployments.views.base import PageRequest, page
 from deployments.views.forms import ConfirmForm
 from deployments.views.signs import FINDINGS, RISKS, SIGNS, STORED
@@ -39,6 +40,28 @@ DIFFERENCE = """ TABLE public.transactions
 -  INDEX transactions_amount_idx (amount)
 +  CONSTRAINT transactions_amount_cents_nn CHECK (amount_cents IS NOT NULL)
 """
+LOCKS = (
+    {
+        "relation": "point_ledger", "mode": "SHARE ROW EXCLUSIVE", "blocks": "writes", "because": "",
+        "cost": "checks the keys of 1.9 GB of point_ledger: nobody writes it for 3 s to 14 s",
+    },
+    {
+        "relation": "businesses", "mode": "SHARE ROW EXCLUSIVE", "blocks": "writes",
+        "because": "a new foreign key of point_ledger refers to it", "cost": "nobody writes businesses for 3 s to 14 s",
+    },
+)  # fmt: skip
+ABOUT = About(
+    phase=PHASES["contract"],
+    words="it takes away or forbids what old code may use",
+    is_compatible=False,
+    breaks=({"line": 5, "what": "column legacy_points of users is gone"},),
+    review=(
+        {"title": "Migration present", "outcome": "met", "words": "3 statements.", "evidence": ()},
+        {"title": "Rollback present and complete", "outcome": "not met", "words": "It does not bring everything back.",
+         "evidence": ("users.legacy_points does not come back",)},
+        {"title": "Tests of the application", "outcome": "not known", "words": "Not reported.", "evidence": ()},
+    ),
+)  # fmt: skip
 BEGAN = datetime(2026, 11, 19, 3, 14, 2, 488_000, tzinfo=UTC)
 SAID = (
     "batch 841 · rows 8 400 001 to 8 410 000 · 569 ms · wal 2.1 MB",
@@ -123,6 +146,8 @@ def styleguide(request: PageRequest) -> HttpResponse:
         "derived": [state for state in SIGNS if state not in STORED],
         "risks": list(RISKS),
         "severities": list(FINDINGS),
+        "locks": LOCKS,
+        "about": ABOUT,
         "environments": ENVIRONMENTS,
         "script": SCRIPT,
         "rewrite": REWRITE,

@@ -164,7 +164,9 @@ def rewards(database: str, superuser, migrator: str, tmp_path: Path, monkeypatch
     targets = []
     for rank, slug in enumerate(("staging", "production"), start=1):
         name = f"{database}_{slug}"
-        superuser.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(MIGRATOR)))
+        superuser.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (name, MIGRATOR)))
+        )
         variable = f"REWARDS_{slug.upper()}"
         monkeypatch.setenv(
             variable, make_conninfo(os.environ[SUPERUSER_URL], dbname=name, user=MIGRATOR, password=migrator)

@@ -109,6 +109,7 @@ def test_a_failed_run_ends_the_command_with_the_servers_words(rewards, manage, t
         (("add", "database", "rewards/staging/x", "--connection", "postgresql://u:p@h/d"), "not-a-reference:"),
         (("add", "application", "rewards", "--source", "folder:x"), "already-there:"),
         (("add", "application", "other", "--source", "folder:x", "--layout", "nope"), "layout-unknown:"),
+        (("add", "application", "other", "--source", "folder:x", "--layout", "goose"), "layout-not-deployable:"),
         (("execute_job", "0"), "Job 0 is not to be had now."),
     ],
 )

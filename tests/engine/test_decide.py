@@ -28,7 +28,7 @@ from deployments.services.decide import (
 from deployments.services.transition import IllegalTransition
 from tests.engine.conftest import actor
 
-HIGH_RISK = "UPDATE ledger SET id = 1"
+HIGH_RISK = "TRUNCATE ledger"
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_what_is_rolled_back_is_not_rolled_back_again(rewards):
 
 
 def test_a_way_back_leaves_alone_what_the_run_did_not_apply(rewards, superuser, database, monkeypatch):
-    """The second database failed and has a table of its own by that name: rolling back the run must not drop it."""
+    """The second database failed, and has a table of its own by that name later: rolling back must not drop it."""
     name = f"{database}_second"
     superuser.execute(sql.SQL("CREATE DATABASE {} OWNER migrator").format(sql.Identifier(name)))
     monkeypatch.setenv("REWARDS_SECOND", make_conninfo(os.environ["REWARDS_STAGING"], dbname=name))
@@ -170,15 +170,17 @@ def test_a_way_back_leaves_alone_what_the_run_did_not_apply(rewards, superuser, 
         rewards.staging.environment, "second", connection="env:REWARDS_SECOND", owner_role="", actor=COMMAND_LINE
     )
     install(target_of(second), installation_sql(control_plane_id=ControlPlane.objects.get().pk, database_id=second.pk))
-    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    fails_there = "SELECT 1 / (length(current_database()) * 0) WHERE current_database() LIKE '%second'"
+    rewards.write("001_ledger", f"CREATE TABLE ledger (id int); {fails_there}", "DROP TABLE ledger")
     rewards.sync()
-    with rewards.connect(second) as application:
-        application.execute("CREATE TABLE ledger (mine int)")
     rewards.observe(second)
     run = start(rewards.plan(), actor=actor("dana"))
     one, two = run.jobs.all()
     assert (rewards.execute(one).state, rewards.execute(two).state) == ("succeeded", "failed")
     run.refresh_from_db()
+    with rewards.connect(second) as application:
+        application.execute("CREATE TABLE ledger (mine int)")
+    rewards.observe(second)
 
     back = rewards.plan_rollback(run)
 

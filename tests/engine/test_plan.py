@@ -181,6 +181,7 @@ def test_a_plan_is_digested_with_its_world_and_its_rules(rewards):
     assert plan["class"] == "safe"
     assert plan["requirements"] == {
         "approvals": [], "rollback": True, "staging_first": True, "backup": True, "watch_seconds": 600,
+        "contract_soak_seconds": 86_400,
     }  # fmt: skip
     assert plan["smoke"] is None
     assert plan["databases"][0]["database_name"].endswith("_production")

@@ -5,10 +5,15 @@ No target is touched: what an executor would have told is written as it would ha
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from checks.layouts import MigrationFiles, named
+from checks.model import UNKNOWN, Schema, Size
+from checks.model.replay import replay_script
+from checks.model.saved import to_data
+from checks.statements import parse
 from deployments.actors import COMMAND_LINE, EXECUTOR, person
 from deployments.models import Database, Environment, Job, MigrationRun, Observation, Step, User
 from deployments.models.approval import Verdict
@@ -61,10 +66,21 @@ def read(database: Database, applied: Scripts, **fields: Any) -> Observation:
             "history": history,
             "schema": {},
             "sizes": {},
+            "model": to_data(small(applied)),
             "actor": COMMAND_LINE,
         }
         | fields,
     )
+
+
+def small(applied: Scripts) -> Schema:
+    """Return the schema that scripts leave behind, with hardly a row in any table, and perhaps more than they made."""
+    schema = UNKNOWN
+    for text in applied.values():
+        schema = replay_script(schema, parse(text))
+    size = Size(bytes=8192, index_bytes=16384, rows=10)
+    relations = {name: replace(one, size=size) for name, one in schema.relations.items()}
+    return replace(schema, relations=relations)
 
 
 def second_database(cast: Cast) -> Database:

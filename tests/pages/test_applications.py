@@ -69,7 +69,7 @@ def test_what_is_not_as_released_is_named_and_never_looks_like_a_pass(cast, brow
 
     assert "Staging is not as released; production was never read." in html
     assert row_of(html, "001_ledger") == "001_ ledger Safe Edited since Never read"
-    assert row_of(html, "002_tight") == "002_ tight Controlled not planned Never read"
+    assert row_of(html, "002_tight") == "002_ tight High-risk not planned Never read"
     assert "staging has 1 migration that the release does not have" in html
     assert "Applied</" not in html
 
@@ -125,10 +125,10 @@ def test_a_policy_is_told_in_words_per_class_and_what_it_does_not_ask_says_so(ca
 
     assert "Approvals not asked one DBA one DBA and one architect" in words
     assert "Rollback script with every migration" in words
-    assert "Watch 10 min Rehearsal Not asked by this policy" in words
+    assert "Watch 10 min Contract 24 h after its expand, without the old application Rehearsal Not asked" in words
     assert protected.count("Not asked by this policy") == 4
     unprotected = html[html.index("Policy of Staging") : html.index("Policy of Production")]
-    assert unprotected.count("Not asked by this policy") == 9
+    assert unprotected.count("Not asked by this policy") == 10
 
 
 def test_a_policy_that_cannot_be_read_says_that_no_run_starts(cast, browse):
@@ -181,7 +181,7 @@ def test_a_migration_shows_every_script_byte_for_byte_with_what_the_checks_say(c
     script = re.search(r'<pre class="sql" id="script-forward"[^>]*>(.*?)</pre>', html, re.DOTALL)[1]
     plain = re.sub("<[^>]*>", "", script).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     assert plain == text
-    assert '<code class="code">index-not-concurrent</code>' in html
+    assert '<code class="code"><a href="/checks/index-not-concurrent/">index-not-concurrent</a></code>' in html
     assert 'id="script-rollback"' in html
     assert 'id="script-verify"' in html
     assert "&lt;script&gt;x&lt;/script&gt;" in html

@@ -77,8 +77,8 @@ def test_it_shows_what_would_run_in_which_order_and_what_it_would_need(cast, bro
     assert html.index("001_<wbr>ledger") < html.index("002_<wbr>tight")
     assert "makes column note of ledger NOT NULL" in html
     assert "<h2>002_<wbr>tight</h2>" in html
-    assert '<code class="code">set-not-null-scan</code>' in html
-    assert html.count("not asked by this policy") == 8
+    assert '<code class="code"><a href="/checks/set-not-null-scan/">set-not-null-scan</a></code>' in html
+    assert html.count("not asked by this policy") == 9
     assert "Read <time" in html
     assert MigrationRun.objects.count() == 0
 

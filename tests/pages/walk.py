@@ -73,6 +73,8 @@ WALK = {
     "migration": Row(others={"charlie": 404}, given=migration_of),
     "approvals": Row(),
     "databases": Row(),
+    "checks": Row(),
+    "check": Row(given=lambda _cast: {"code": "index-not-concurrent"}),
     "audit": Row(),
     "audit-csv": Row(),
     "audit-json": Row(),

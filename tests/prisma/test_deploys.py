@@ -130,7 +130,7 @@ def test_what_a_lost_executor_committed_stands_once_in_prismas_history_too(three
 
 
 def test_a_failed_migration_leaves_no_row_and_prisma_takes_it_for_pending(three):
-    three.write(SECOND, "CREATE TABLE half (id int); INSERT INTO nowhere VALUES (1);")
+    three.write(SECOND, "CREATE TABLE half (id int); SELECT 1 / 0;")
 
     job = three.deploy()
 

@@ -95,7 +95,7 @@ class PrismaHistory:
 
 
 def _is_there(opened: Session) -> bool:
-    return opened.execute("SELECT to_regclass('_prisma_migrations')").fetchone() != (None,)
+    return opened.execute("SELECT pg_catalog.to_regclass('_prisma_migrations')").fetchone() != (None,)
 
 
 def _may_not_read(opened: Session, target: Target) -> PrivilegeMissing:

@@ -13,7 +13,7 @@ class SqlPairsHistory:
 
     def applied(self, opened: Session, _target: Target) -> list[Applied]:
         """Return the migrations whose last entry is forward; empty where the schema is not installed yet."""
-        if opened.execute("SELECT to_regclass('locktender.history')").fetchone() == (None,):
+        if opened.execute("SELECT pg_catalog.to_regclass('locktender.history')").fetchone() == (None,):
             return []
         rows = opened.execute(
             "SELECT migration, checksum, direction FROM ("

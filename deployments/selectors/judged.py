@@ -1,0 +1,58 @@
+"""Judgements of scripts on the schemas that were read, remembered: a page that polls asks for the same again."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from checks.phases import Contract
+from deployments.judging import Judged, gravest, judge_scripts, world_of
+from deployments.models import Migration, Observation
+from deployments.reviewing import reviewed
+
+KEPT = 16  # per process; an observation never changes, nor does a script
+
+Seen = tuple[tuple[int, datetime], ...]
+"""Readings by their key, each with its moment."""
+
+
+def seen_of(observations: Iterable[Observation]) -> Seen:
+    """Return what names these readings."""
+    return tuple((one.pk, one.observed_at) for one in observations)
+
+
+@lru_cache(maxsize=KEPT)
+def judged_on(scripts: tuple[tuple[str, str], ...], asked: tuple[tuple[str, str], ...], seen: Seen) -> Judged:
+    """Return the judgement of scripts on the schema of the database where they weigh most.
+
+    `scripts` and `asked` are as `judge_scripts` takes them.
+    """
+    found = Observation.objects.select_related("database__environment").in_bulk([key for key, _ in seen])
+    return gravest(judge_scripts(scripts, world_of(found[key], _applied(found[key])), asked) for key, _ in seen)
+
+
+def reviews_of(
+    migrations: Sequence[Migration], judged: Judged, contracts: tuple[Contract, ...]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the checklist of each migration by its name, on the schemas that a judgement met."""
+    key = (tuple(one.digest for one in migrations), id(judged), contracts)
+    if key not in _REVIEWS:
+        if len(_REVIEWS) >= KEPT:
+            _REVIEWS.clear()
+        _REVIEWS[key] = (judged, reviewed(migrations, judged.worlds, contracts))
+    return _REVIEWS[key][1]
+
+
+# With the judgement, so that its identity is not given to another one meanwhile.
+_REVIEWS: dict[tuple[tuple[str, ...], int, tuple[Contract, ...]], tuple[Judged, dict[str, list[dict[str, Any]]]]] = {}
+
+
+def _applied(seen: Observation) -> list[str]:
+    """Return the forward scripts that are applied where it was read, in order, if its schema has to be followed."""
+    if seen.schema_model() is not None:
+        return []
+    names = [entry["name"] for entry in seen.history]
+    application = seen.database.environment.application_id
+    stored = Migration.objects.filter(application=application, name__in=names).select_related("forward")
+    texts = {one.name: one.forward.text() for one in stored.order_by("id")}
+    return [texts[name] for name in names if name in texts]
