@@ -1,2 +1,2 @@
--- The numbers themselves are gone; a backup has them.
+-- locktender: irreversible users.phone: the numbers moved to the contact service, and a backup has them
 ALTER TABLE "users" ADD COLUMN     "phone" TEXT;
