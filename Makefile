@@ -15,7 +15,7 @@ manage: .venv/ready ## Run a command of the product beside `make dev` (ARGS='pla
 	$(RUN) -m controlplane.local run $(RUN) manage.py $(ARGS)
 
 test: .venv/ready ## Run every test against real servers
-	$(RUN) -m pytest -n auto $(ARGS)
+	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 faults: .venv/ready ## Kill, halt and cut off a real installation; the last line says what came of it (ARGS=20)
 	$(RUN) -m tests.faults $(ARGS)

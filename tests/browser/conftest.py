@@ -24,7 +24,8 @@ from tests.static_files import static_files
 __all__ = ["static_files"]
 
 WHERE = "PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is Chromium without the windows of a browser: a third of the work, and twice as fast.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -45,7 +46,7 @@ def chromium() -> str:
     found = os.environ.get(WHERE) or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         complain = pytest.fail if os.environ.get("CI") else pytest.skip
-        complain(f"needs Chromium: install Debian's package `chromium`, or say where it is with {WHERE}")
+        complain(f"needs Chromium: install Debian's package `chromium-headless-shell` or `chromium`, or set {WHERE}")
     return found
 
 
