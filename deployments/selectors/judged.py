@@ -36,11 +36,13 @@ def reviews_of(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the checklist of each migration by its name, on the schemas that a judgement met."""
     key = (tuple(one.digest for one in migrations), id(judged), contracts)
-    if key not in _REVIEWS:
+    known = _REVIEWS.get(key)  # another thread may empty it meanwhile
+    if known is None:
+        known = (judged, reviewed(migrations, judged.worlds, contracts))
         if len(_REVIEWS) >= KEPT:
             _REVIEWS.clear()
-        _REVIEWS[key] = (judged, reviewed(migrations, judged.worlds, contracts))
-    return _REVIEWS[key][1]
+        _REVIEWS[key] = known
+    return known[1]
 
 
 # With the judgement, so that its identity is not given to another one meanwhile.

@@ -158,7 +158,10 @@ def _draft(
     if blocking:
         raise PlanBlocked(blocking=blocking)
     needs = requirements(
-        policy.rules, protected=environment.is_protected, risk=judged.risk, ignores=bool(judged.accepted)
+        policy.rules,
+        protected=environment.is_protected,
+        risk=judged.risk,
+        ignores=bool(judged.accepted) and kind == "deploy",
     )
     if kind == "rollback":  # it neither waits for earlier environments nor dumps or watches: only what is done is asked
         needs = replace(needs, staging_first=False, backup=False, watch_seconds=0, contract_soak_seconds=None)
