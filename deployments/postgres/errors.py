@@ -150,7 +150,7 @@ class HistoryNotTable(DeploymentError):
     def __init__(self, *, target: str, name: str) -> None:
         super().__init__(
             f"{target}: {name}, where the layout's tool keeps what is applied, is no table. It was not read, because "
-            f"reading a view runs what its maker wrote. Nothing was changed. See who made it, and drop or rename it."
+            f"reading a view runs what its maker wrote. Nothing was changed. Check who made it, then drop or rename it."
         )
 
 
