@@ -5,12 +5,14 @@ from uuid import uuid4
 
 import pytest
 
+from checks.context import World
 from checks.model import EMPTY, Size
 from checks.model.replay import replay_script
 from checks.model.saved import to_data
 from checks.phases.errors import ExpandNotDeployed, ExpandNotSoaked, OldApplicationRuns
 from checks.statements import parse
 from deployments.actors import person
+from deployments.judging import gravest, judge_scripts
 from deployments.models import Environment, MigrationRun, Policy
 from deployments.planning import PlanBlocked
 from deployments.selectors.runs import unmet_of
@@ -167,3 +169,23 @@ def test_a_way_back_is_never_held_up_by_a_contract(cast):
     back = request_rollback(run, reason="x", request_key=uuid4(), actor=person(cast.noor))
 
     assert back.plan["requirements"]["contract_soak_seconds"] is None
+
+
+def test_what_one_of_several_databases_would_refuse_blocks_the_plan_of_all():
+    first = judge_scripts([("1_drop", "ALTER TABLE ledger DROP COLUMN note")], World(replayed(LEDGER)))
+    second = judge_scripts(
+        [("1_drop", "ALTER TABLE ledger DROP COLUMN note")], World(replayed("CREATE TABLE ledger (id int)"))
+    )
+
+    assert first.blocking == ()
+    assert [one.code for _, one in gravest([first, second]).blocking] == ["statement-will-fail"]
+
+
+def test_code_that_is_not_analysed_is_not_told_as_stopping_nobody():
+    judged = judge_scripts([("1_do", "DO $$ BEGIN PERFORM 1; END $$")], World(replayed(LEDGER)))
+
+    assert (judged.worst, judged.is_analysed) == (None, False)
+
+
+def replayed(sql):
+    return replay_script(EMPTY, parse(sql))

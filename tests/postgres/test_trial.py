@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_a_trial_says_what_a_deployment_would_meet(empty_place: Place, folder: P
     remedies = [one["sql"] for one in found["missing_privileges"]]
     assert 'GRANT "postgres" TO "package_migrator";' in remedies  # the table is somebody else's
     assert empty_place.url not in answer.stdout + answer.stderr
+
+
+def test_what_is_pending_is_judged_on_the_tables_that_are_there_with_their_sizes(empty_place: Place, tmp_path: Path):
+    (tmp_path / "0001_total.up.sql").write_text(PAIRS["0002_total.up.sql"])
+    with psycopg.connect(empty_place.superuser_url, autocommit=True) as other:
+        other.execute("CREATE TABLE orders (id int PRIMARY KEY, total int)")
+        other.execute("INSERT INTO orders SELECT n, n FROM generate_series(1, 10000) n; ANALYZE orders")
+
+    answer = trial(empty_place, tmp_path)
+
+    assert re.search(r"ACCESS EXCLUSIVE +rewrites \d+ kB of orders", answer.stdout), answer.stdout
+    assert "size unknown" not in answer.stdout
+    assert "statement-will-fail" not in answer.stdout
 
 
 def test_a_trial_prints_the_sql_of_what_is_missing(empty_place: Place, folder: Path):
