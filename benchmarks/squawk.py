@@ -19,7 +19,7 @@ from checks.errors import CheckError, Unparsable
 from checks.finding import Finding, Severity
 from checks.layouts import Layout, MigrationFiles, detect, text_of
 from checks.output.judged import Judged
-from checks.project import Start, judged, read_project
+from checks.project.following import Start, judged, read_project
 from checks.report import Part
 from checks.rules import RULES
 

@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-from checks.cache import Memory
 from checks.context import DEFAULT_VERSION, NEWEST_VERSION, OLDEST_VERSION, World
 from checks.errors import CheckError
-from checks.files import MAX_FILE_BYTES, MAX_JUDGED_FILE_BYTES, is_folder, read_file, within_limit
 from checks.finding import Severity
 from checks.layouts import detect, named
 from checks.layouts.errors import require_utf8
 from checks.model import UNKNOWN
 from checks.model.saved import from_json
 from checks.output import Format, Judged, Outcome, OutputFailed, write, write_refusal
-from checks.project import Start, judged, placed, read_project
+from checks.project.cache import Memory
+from checks.project.files import MAX_FILE_BYTES, MAX_JUDGED_FILE_BYTES, is_folder, read_file, within_limit
+from checks.project.following import Start, judged, placed, read_project
 from checks.report import Part, judge
 from checks.risk import Risk
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from checks.context import DEFAULT_VERSION, NEWEST_VERSION
 from checks.examples import world_of
 from checks.finding import Finding, Group, Rule
-from checks.history import HISTORY_RULES
+from checks.project.history import HISTORY_RULES
 from checks.report import Part, judge
 from checks.rules import CATALOGUE, VERIFY_RULES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.finding import Report
 from checks.locks import Lock
-from checks.remembered import LockRow, Remembered
+from checks.project.remembered import LockRow, Remembered
 
 __all__ = ["LockRow", "lock_rows", "not_analysed", "work_in_words"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from checks.alterations.commands import commands_of
+from checks.comments.waivers import waived
 from checks.context import Context, Seen, World
 from checks.errors import Unparsable
 from checks.estimate import estimates
@@ -16,7 +17,6 @@ from checks.model.replay import begin, replay
 from checks.risk import classify
 from checks.rules import CATALOGUE, RULES, UNPARSABLE, VERIFY_RULES, WAIVER
 from checks.statements import Script, can_be_parsed, parse
-from checks.waivers import waived
 
 
 class Part(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 
 from checks.errors import CheckError
 from checks.finding import Finding
-from checks.integrity import expectations
+from checks.integrity.questions import expectations
 from checks.policy import Requirements
 from checks.schema import fingerprint, touched
 from deployments.errors import DeploymentError

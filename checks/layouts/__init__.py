@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from checks.errors import CheckError
-from checks.files import folder_below, is_folder, read_folder
 from checks.layouts.base import Client, Kind, Layout, MigrationFiles, Unknown
 from checks.layouts.dbmate import Dbmate
 from checks.layouts.diesel import Diesel
@@ -19,6 +18,7 @@ from checks.layouts.smoke import smoke_script
 from checks.layouts.sqitch import Sqitch
 from checks.layouts.sql_pairs import SqlPairs
 from checks.layouts.texts import MAX_SQL_CHARACTERS, text_of
+from checks.project.files import folder_below, is_folder, read_folder
 
 __all__ = [
     "LAYOUTS",
@@ -70,7 +70,7 @@ def read_files(path: Path, layout: Layout, *, largest: int | None = None) -> dic
     """Return the files of the migrations folder by their path in it; `largest` is that of one file in bytes.
 
     That is the layout's usual folder below the path, so that the path may lead to the root of a project; where there is
-    none, the path itself. Raises what checks.files raises.
+    none, the path itself. Raises what checks.project.files raises.
     """
     return read_folder(folder_below(path, layout.folders), entries=layout.entries, largest=largest)
 

@@ -17,9 +17,9 @@ from checks.layouts.errors import (
     require_utf8,
     sha256,
 )
+from checks.layouts.psql import is_open
 from checks.layouts.sections import lines_of, only
 from checks.layouts.smoke import SMOKE
-from checks.psql import is_open
 
 _NAME = re.compile(r"(?P<version>[0-9]+)_(?P<title>.*)\.(?P<kind>sql|go)", re.DOTALL)
 _UP = re.compile(rb"^--[^\n]*\+goose[ \t]+Up[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)

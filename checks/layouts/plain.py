@@ -17,8 +17,8 @@ from checks.layouts.errors import (
     require_utf8,
     sha256,
 )
+from checks.layouts.psql import is_framed
 from checks.layouts.smoke import SMOKE
-from checks.psql import is_framed
 
 _COMPANIONS = ((".down.sql", "rollback"), (".verify.sql", "verify"), (".notes.md", "notes"))
 _NUMBER = re.compile(r"[0-9]+")

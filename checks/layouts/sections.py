@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.psql import blank
+from checks.layouts.psql import blank
 
 
 def only(text: str, spans: Iterable[tuple[int, int]]) -> bytes:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
 from checks.layouts.errors import ForwardMissing, NoMigrations, UnrecognisedFile, is_sql, require_utf8
+from checks.layouts.psql import is_framed
 from checks.layouts.smoke import SMOKE
 from checks.layouts.sqitch_plan import PLAN, Change, changes_of
-from checks.psql import is_framed
 
 _PARTS = {"deploy": "forward", "revert": "rollback", "verify": "verify"}
 

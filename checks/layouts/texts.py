@@ -5,7 +5,7 @@ from __future__ import annotations
 from checks.errors import Unparsable
 from checks.layouts.base import Client, Layout, MigrationFiles
 from checks.layouts.errors import require_utf8
-from checks.psql import without_data, without_frame
+from checks.layouts.psql import without_data, without_frame
 
 MAX_SQL_CHARACTERS = 5_000_000  # parsed they take 400 MB and up to a minute; measured with rows of INSERT
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.functions import is_harmless
 from checks.locks.gathering import Gathering
 from checks.locks.peers import family
 from checks.locks.sql import query
@@ -13,6 +12,7 @@ from checks.locks.values import Mode
 from checks.locks.volatility import FIXED, VOLATILE, sequences_in
 from checks.model import Kind, Relation
 from checks.names import qualified
+from checks.reading.functions import is_harmless
 from checks.tree import Tree
 
 _WRITES = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.finding import Finding, Report
-from checks.remembered import Remembered
+from checks.project.remembered import Remembered
 from checks.report import Part
 from checks.risk import Risk
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from checks.changes import Change, Verb
-from checks.directives import Kind, directives
+from checks.comments.directives import Kind, directives
 from checks.model import Name, Schema
 from checks.names import unqualified
 from checks.phases.errors import (

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from checks.changes import Change, Verb
-from checks.conditions import is_always_true
-from checks.functions import is_harmless
-from checks.settings import verb_of
+from checks.reading.conditions import is_always_true
+from checks.reading.functions import is_harmless
+from checks.reading.settings import verb_of
 from checks.tree import Tree
 
 SETVAL = "setval of a sequence"

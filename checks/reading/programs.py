@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.changes import Change, Verb
-from checks.settings import verb_of
+from checks.reading.settings import verb_of
 from checks.tree import Tree
 
 # What a function in one of these can do is what its caller, or with SECURITY DEFINER its owner, may do in the database.

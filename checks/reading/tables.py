@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.changes import Change, Verb
-from checks.functions import calls, is_stable
 from checks.names import quote
+from checks.reading.functions import calls, is_stable
 from checks.tree import Tree
 
 # Commands that touch the catalogue only and break nobody.

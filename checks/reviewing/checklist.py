@@ -9,7 +9,7 @@ from checks.changes import Verb
 from checks.context import Context, World
 from checks.errors import CheckError, Unparsable
 from checks.estimate import Estimate, estimates
-from checks.integrity import expectations
+from checks.integrity.questions import expectations
 from checks.model import Name
 from checks.names import unqualified
 from checks.phases import compatibility, split

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from checks.changes import Verb
+from checks.comments.directives import Kind, directives
 from checks.context import Context
-from checks.directives import Kind, directives
 from checks.reviewing.reversal import Lost, lost, reversal
 from checks.reviewing.values import Outcome
 from checks.words import listed

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from checks.changes import Change, Verb
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
-from checks.settings import TIMEOUTS
+from checks.reading.settings import TIMEOUTS
 
 
 def _judge(context: Context) -> Iterator[Hit]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from checks.integrity import Check
-from checks.verdicts import Answer, Judged, Refusal, Verdict
+from checks.integrity.questions import Check
+from checks.integrity.verdicts import Answer, Judged, Refusal, Verdict
 from deployments.errors import DeploymentError
 from deployments.pipelines.contract import StepContext
 from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS, Session

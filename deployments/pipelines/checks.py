@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
-from checks.integrity import Check, Form, expectations
-from checks.invariants import Found, compared, noted, row_changes
-from checks.verdicts import Answer, Verdict, judge_after, judge_before, makes_names, removes_names
+from checks.integrity.invariants import Found, compared, noted, row_changes
+from checks.integrity.questions import Check, Form, expectations
+from checks.integrity.verdicts import Answer, Verdict, judge_after, judge_before, makes_names, removes_names
 from deployments.errors import DeploymentError
 from deployments.models import Script, Step
 from deployments.models.run import RunKind

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from checks.restored import Restored, Schema, changed, judge_restored, not_measured
-from checks.verdicts import Verdict
+from checks.integrity.restored import Restored, Schema, changed, judge_restored, not_measured
+from checks.integrity.verdicts import Verdict
 from deployments.actors import EXECUTOR
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun, Observation, Step

@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from checks.integrity import expectations
-from checks.verdicts import Verdict, judge_after
+from checks.integrity.questions import expectations
+from checks.integrity.verdicts import Verdict, judge_after
 from deployments.errors import DeploymentError
 from deployments.models import Script
 from deployments.pipelines.asking import Wanted, ask_all, checks_in_words, failures_in_words, name_of, patiently

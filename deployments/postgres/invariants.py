@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from checks.invariants import Found, Item, Orphans, Rows
+from checks.integrity.invariants import Found, Item, Orphans, Rows
+from checks.integrity.verdicts import Refusal
 from checks.names import qualified, split
-from checks.verdicts import Refusal
 from deployments.postgres.catalog import OWN
 from deployments.postgres.connect import Session
 from deployments.postgres.stop import Stop

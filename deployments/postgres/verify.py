@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from checks.integrity import Check, Form
-from checks.verdicts import Answer, Refusal
+from checks.integrity.questions import Check, Form
+from checks.integrity.verdicts import Answer, Refusal
 from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.transactional import is_lost

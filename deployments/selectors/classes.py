@@ -7,7 +7,7 @@ from functools import lru_cache
 from checks.context import World
 from checks.errors import Unparsable
 from checks.model import EMPTY, Name, Schema, Size
-from checks.project import before_first
+from checks.project.following import before_first
 from checks.report import follow
 from checks.risk import Risk, classify
 from checks.statements import parse

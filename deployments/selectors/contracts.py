@@ -10,7 +10,7 @@ from checks.context import DEFAULT_VERSION, World
 from checks.model import EMPTY
 from checks.phases import Applied, Contract, contracts_of, require_ready
 from checks.policy import Requirements
-from checks.project import before_first
+from checks.project.following import before_first
 from deployments.judging import contexts_of
 from deployments.models import Environment, Migration, Release
 from deployments.selectors.history import latest_observation

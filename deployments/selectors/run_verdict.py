@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from checks.integrity.verdicts import Verdict as Judged
 from checks.policy import Unmet
-from checks.verdicts import Verdict as Judged
 from deployments.models import Job, MigrationRun, Script
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind

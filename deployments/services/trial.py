@@ -8,7 +8,7 @@ from checks.context import Seen
 from checks.finding import Report
 from checks.layouts import MigrationFiles
 from checks.output import Judged, Outcome
-from checks.project import Project, Start, judged, placed
+from checks.project.following import Project, Start, judged, placed
 from deployments.postgres.activity import LongTransaction
 from deployments.postgres.connect import Session, Target
 from deployments.postgres.history import Applied

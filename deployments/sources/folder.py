@@ -22,7 +22,7 @@ class SourceUnknown(DeploymentError):
 def read(application: Application) -> Found:
     """Return what an application's folder holds.
 
-    Raises SourceUnknown, and what checks.files and the layout raise: each names the file and what to do.
+    Raises SourceUnknown, and what checks.project.files and the layout raise: each names the file and what to do.
     """
     if not application.source.startswith(PREFIX):
         raise SourceUnknown(source=application.source)

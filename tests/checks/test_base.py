@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from checks.base import BaseUnreadable, files_at, merge_base
+from checks.project.base import BaseUnreadable, files_at, merge_base
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from checks import cache
-from checks.cache import MAX_FILES, Memory, digest
 from checks.layouts import named
 from checks.lock_rows import lock_rows
 from checks.model import EMPTY, UNKNOWN
 from checks.output.data import as_json
 from checks.output.judged import Outcome
 from checks.output.text import as_text
-from checks.project import Start, judged, read_project
+from checks.project import cache
+from checks.project.cache import MAX_FILES, Memory, digest
+from checks.project.following import Start, judged, read_project
 from checks.report import judge
 
 START = Start(16)
@@ -50,7 +50,7 @@ def asked(monkeypatch):
         scripts.append(text)
         return judge(text, **how)
 
-    monkeypatch.setattr("checks.project.judge", listening)
+    monkeypatch.setattr("checks.project.following.judge", listening)
     return scripts
 
 
@@ -101,7 +101,7 @@ def test_a_change_of_the_first_file_changes_the_world_of_all(folder, asked):
 def test_a_migration_that_is_added_meets_the_schema_that_was_kept(folder, asked, monkeypatch):
     outcome(folder)
     asked.clear()
-    monkeypatch.setattr("checks.project.replay_script", None)  # nothing is followed again
+    monkeypatch.setattr("checks.project.following.replay_script", None)  # nothing is followed again
 
     (folder / "4_step.up.sql").write_text("ALTER TABLE users ALTER COLUMN id TYPE bigint;\n")
     found = outcome(folder)

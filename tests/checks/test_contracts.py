@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from checks.comments.directives import directives
 from checks.context import World
-from checks.directives import directives
 from checks.model import EMPTY
 from checks.phases import Applied, Contract, contracts_of, require_ready
 from checks.phases.errors import (

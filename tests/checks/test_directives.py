@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.directives import WHOLE_FILE, Kind, directives
+from checks.comments.directives import WHOLE_FILE, Kind, directives
 from checks.statements import parse
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from checks.finding import Severity
-from checks.history import HISTORY_RULES, history_findings
 from checks.layouts.base import Kind, MigrationFiles
+from checks.project.history import HISTORY_RULES, history_findings
 
 
 def migration(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.errors import Unparsable
-from checks.integrity import (
+from checks.integrity.questions import (
     CheckNotAQuery,
     ExpectationAlone,
     ExpectationMissing,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from checks.invariants import (
+from checks.integrity.invariants import (
     Found,
     Item,
     Orphans,

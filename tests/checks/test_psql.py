@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.errors import Unparsable
-from checks.psql import Cut, is_framed, is_open, pieces, without_data, without_frame
+from checks.layouts.psql import Cut, is_framed, is_open, pieces, without_data, without_frame
 from checks.statements import parse
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from checks.restored import NAMED, Schema, judge_restored
+from checks.integrity.restored import NAMED, Schema, judge_restored
 from checks.schema import pieces
 
 LEDGER = {

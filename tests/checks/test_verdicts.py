@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checks.integrity import expectations
-from checks.verdicts import Answer, Refusal, Verdict, judge_after, judge_before, makes_names, removes_names
+from checks.integrity.questions import expectations
+from checks.integrity.verdicts import Answer, Refusal, Verdict, judge_after, judge_before, makes_names, removes_names
 
 MISSING = Refusal("42P01", 'The server refused it: relation "ledger" does not exist (SQLSTATE 42P01).')
 CUT_OFF = Refusal("57014", "It was cut off: it may take 60 s.")

@@ -8,14 +8,14 @@ import pytest
 
 from checks.context import World
 from checks.finding import Report, Severity
-from checks.integrity import Form, expectations
+from checks.integrity.questions import Form, expectations
+from checks.integrity.verdicts import Verdict, judge_after
 from checks.layouts import named, read_files
 from checks.model import EMPTY, Size
 from checks.report import Part, judge
 from checks.reviewing.checklist import checklist
 from checks.reviewing.notes import missing
 from checks.reviewing.values import Outcome, Subject
-from checks.verdicts import Verdict, judge_after
 from demo.releases import RELEASES, TODAY, put, release
 from deployments.postgres.catalog import snapshot
 from deployments.postgres.verify import answer

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from checks.invariants import Found, Item, Orphans, Rows
+from checks.integrity.invariants import Found, Item, Orphans, Rows
 from deployments.postgres import invariants
 from deployments.postgres.connect import Holder
 from deployments.postgres.invariants import look

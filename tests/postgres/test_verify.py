@@ -6,8 +6,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from checks.integrity import Check, Form, expectations
-from checks.verdicts import Answer, Refusal
+from checks.integrity.questions import Check, Form, expectations
+from checks.integrity.verdicts import Answer, Refusal
 from deployments.postgres.connect import LINK_ERRORS, Holder
 from deployments.postgres.verify import answer, ask, reading
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checks.functions import is_harmless
 from checks.model.relations import Name
 from checks.model.schema import Function, Schema
 from checks.model.steps.paths import set_config
+from checks.reading.functions import is_harmless
 from checks.tree import Tree
 
 # Built in, but they run the SQL that they are given.

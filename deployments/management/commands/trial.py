@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from checks.layouts import detect, named
 from checks.output.data import as_json
 from checks.output.text import as_text
-from checks.project import read_project
+from checks.project.following import read_project
 from deployments.management.base import Command as Base
 from deployments.postgres.connect import Session, Target, connection_string
 from deployments.postgres.errors import PasswordRefused

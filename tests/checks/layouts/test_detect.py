@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from checks.errors import CheckError
-from checks.files import read_folder
 from checks.layouts import LAYOUTS, detect, named, read_files
+from checks.project.files import read_folder
 from deployments.postgres.history import HISTORIES
 
 GOOSE = "-- +goose Up\nSELECT 1;\n"
@@ -99,7 +99,7 @@ def test_the_limits_of_a_folder_are_told(tmp_path, monkeypatch):
     assert refusal.value.code == "file-too-large"
     assert "more than 19 bytes" in str(refusal.value)
 
-    monkeypatch.setattr("checks.files.MAX_FOLDER_BYTES", 39)
+    monkeypatch.setattr("checks.project.files.MAX_FOLDER_BYTES", 39)
     with pytest.raises(CheckError) as refusal:
         read_folder(tmp_path)
     assert refusal.value.code == "folder-too-large"

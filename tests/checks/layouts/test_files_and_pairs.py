@@ -6,12 +6,12 @@ import hashlib
 
 import pytest
 
-from checks import files as files_module
 from checks.errors import CheckError
-from checks.files import read_file, read_folder
 from checks.layouts import LAYOUTS, detect
 from checks.layouts import named as layout_named
 from checks.layouts.sql_pairs import SqlPairs
+from checks.project import files as files_module
+from checks.project.files import read_file, read_folder
 
 LAYOUT = SqlPairs()
 

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checks.base import files_at, merge_base
-from checks.cache import Memory, digest
 from checks.context import World
 from checks.errors import Unparsable
-from checks.files import MAX_JUDGED_FILE_BYTES, folder_below
 from checks.finding import Report
-from checks.history import history_findings
 from checks.layouts import Layout, MigrationFiles, read_files, text_of
 from checks.layouts.errors import require_utf8
 from checks.model import EMPTY, UNKNOWN, Schema
 from checks.model.coding import encode
 from checks.model.replay import replay_script
 from checks.output.judged import Judged, Placed
-from checks.remembered import Remembered
+from checks.project.base import files_at, merge_base
+from checks.project.cache import Memory, digest
+from checks.project.files import MAX_JUDGED_FILE_BYTES, folder_below
+from checks.project.history import history_findings
+from checks.project.remembered import Remembered
 from checks.report import Part, follow, judge, unanalysed
 from checks.statements import parse
 

@@ -22,7 +22,7 @@ from checks.finding import Report
 from checks.lock_rows import lock_rows, not_analysed
 from checks.model import Schema
 from checks.model.coding import Misshapen, decoder, encode
-from checks.remembered import Remembered
+from checks.project.remembered import Remembered
 
 MAX_BYTES = 64 * 2**20
 MAX_FILES = 32

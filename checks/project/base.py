@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from checks.errors import CheckError
-from checks.files import MAX_FILES, MAX_JUDGED_FILE_BYTES, TooManyFiles, within_limit
+from checks.project.files import MAX_FILES, MAX_JUDGED_FILE_BYTES, TooManyFiles, within_limit
 
 _REGULAR = (b"100644", b"100755")
 _DEADLINE_SECONDS = 60

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from checks.integrity.verdicts import Verdict
 from checks.schema import Snapshot
-from checks.verdicts import Verdict
 
 NAMED = 8  # differences that are told in words; the others are in the evidence
 

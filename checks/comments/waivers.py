@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from checks.directives import Directive, Kind, directives
+from checks.comments.directives import Directive, Kind, directives
 from checks.finding import Finding, Rule, Severity
 from checks.statements import Script
 

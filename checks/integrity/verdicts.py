@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checks.changes import Verb
-from checks.integrity import Check, Form
+from checks.integrity.questions import Check, Form
 from checks.statements import changes_of
 
 _CUT = 100  # characters of a value that are shown

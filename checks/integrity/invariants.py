@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from checks.changes import Verb
+from checks.integrity.verdicts import Judged, Verdict, rows_in_words
 from checks.names import split
 from checks.statements import changes_of
-from checks.verdicts import Judged, Verdict, rows_in_words
 
 _ROWS = frozenset(
     {Verb.INSERT, Verb.UPDATE, Verb.DELETE, Verb.MERGE, Verb.CHANGE_ALL_ROWS, Verb.TRUNCATE, Verb.RESTRUCTURE,
