@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.alterations.commands import Command
-from checks.estimate import RATES, Rates
+from checks.durations import RATES, Rates
 from checks.locks import Effects
 from checks.model import Schema
 from checks.statements import Script, Statement
+from checks.transactions import is_one_transaction
 
 OLDEST_VERSION, NEWEST_VERSION = 14, 18
 DEFAULT_VERSION = 16
@@ -20,13 +21,15 @@ class World:
     """Where a script will run: what is there before it, and the major version of the server.
 
     `wraps_in_transaction` says that whoever runs the script puts its whole text into one transaction, unless a
-    statement forbids it. `rates` are how fast this environment works, as far as that was measured.
+    statement forbids it. `is_strict` says that what no runner can undo or bound is refused there, not only told.
+    `rates` are how fast this environment works, as far as that was measured.
     """
 
     schema: Schema
     version: int = DEFAULT_VERSION
     wraps_in_transaction: bool = True
     rates: Rates = RATES
+    is_strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,7 @@ class Context:
     @property
     def is_one_transaction(self) -> bool:
         """True when every lock is held until the end of the script."""
-        statements = self.script.statements
-        return self.world.wraps_in_transaction and not any(one.outside_transaction for one in statements)
+        return self.world.wraps_in_transaction and is_one_transaction(self.script)
 
     @property
     def commands(self) -> Iterator[Command]:

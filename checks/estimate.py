@@ -2,81 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 from checks.changes import Change, Verb
+from checks.durations import (
+    WRITES_ROWS,
+    Span,
+    bytes_of,
+    duration,
+    locked,
+    rows_of,
+)
 from checks.locks import Lock, Mode, Work
-from checks.model import Kind, Name, Relation, Schema
-from checks.words import amount, span_words
+from checks.model import Name
+from checks.words import amount, counted, span_words
 
 if TYPE_CHECKING:
     from checks.context import Context, Seen
-
-_INDEXES_IN_REWRITE = 2  # as many as the table had whose rewrite was measured
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """How fast a server works: bytes of the table per second, and rows per second for changes of rows.
-
-    The defaults were measured on PostgreSQL 15 with two processors, everything in memory and nothing waiting for the
-    disk: 6 million rows, 808 MB. `slowdown` is how much slower a real server may be: cold disks are 5 to 10 times
-    slower. An environment's own rates take their place once they are measured.
-    """
-
-    scan: float = 1_500_000_000  # SET NOT NULL, ADD CHECK: 0.36 to 0.55 s
-    key_check: float = 700_000_000  # ADD FOREIGN KEY, VALIDATE: 1.0 to 1.2 s
-    build: float = 430_000_000  # CREATE INDEX of one column: 1.9 s
-    rewrite: float = 90_000_000  # int to bigint with two indexes: 9.0 s; gen_random_uuid() 16 s, within the range
-    copy: float = 90_000_000  # SET TABLESPACE was not measured: taken for a rewrite
-    rows: float = 77_000  # one UPDATE of 600,000 rows: 7.8 s
-    slowdown: float = 5
-
-    def of(self, work: Work) -> float:
-        """Return the rate of one kind of work, in bytes per second."""
-        match work:
-            case Work.SCAN:
-                return self.scan
-            case Work.KEY_CHECK:
-                return self.key_check
-            case Work.BUILD:
-                return self.build
-            case Work.REWRITE:
-                return self.rewrite
-            case Work.COPY:
-                return self.copy
-
-
-RATES = Rates()
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A time in seconds: at the measured rates, and on a slower server. Both None when nobody can say."""
-
-    quick: float | None = 0
-    slow: float | None = 0
-
-    def __add__(self, other: Span) -> Span:
-        if self.quick is None or self.slow is None or other.quick is None or other.slow is None:
-            return UNKNOWN_SPAN
-        return Span(self.quick + other.quick, self.slow + other.slow)
-
-    @property
-    def is_instant(self) -> bool:
-        """True when no work is done that grows with a size."""
-        return self.slow == 0
-
-    @property
-    def weight(self) -> float:
-        """How long it is, to compare with others: what nobody can say is longest."""
-        return inf if self.slow is None else self.slow
-
-
-INSTANT, UNKNOWN_SPAN = Span(), Span(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,109 +65,6 @@ def estimates(context: Context) -> tuple[tuple[Estimate, ...], ...]:
     )
 
 
-def locked(seen: Seen) -> tuple[Lock, ...]:
-    """Return one lock for each relation. Who locks an index alone may lock its table for everybody."""
-    felt = {one.relation: one for one in seen.effects.felt}
-    named = tuple(felt.pop(one.relation, one) for one in seen.effects.locks)
-    return (*named, *felt.values())
-
-
-def duration(seen: Seen, rates: Rates = RATES) -> Span:
-    """Return how long one statement works. What a function does takes its own time, which is not in here."""
-    total = INSTANT
-    for lock in locked(seen):
-        total += _work_of(lock, seen.before, rates)
-    for change in seen.statement.changes:
-        total += _rows_of(change, seen, rates)
-    return total
-
-
-def bytes_of(name: Name, schema: Schema) -> int | None:
-    """Return the size of a relation, of a partitioned table that of its partitions; None when it is not known."""
-    relation = schema.relations.get(name)
-    if relation is None:
-        return None
-    if relation.kind is not Kind.PARTITIONED:
-        return relation.size.bytes if relation.size else None
-    sizes = [one.size.bytes if one.size else None for one in _storing(relation, schema)]
-    return sum(one for one in sizes if one is not None) if None not in sizes else None
-
-
-def rows_of(name: Name, schema: Schema) -> int | None:
-    """Return how many rows a relation has as estimated, of a partitioned table all of its partitions' rows."""
-    relation = schema.relations.get(name)
-    if relation is None:
-        return None
-    counts = [one.size.rows if one.size else None for one in _storing(relation, schema)]
-    return sum(one for one in counts if one is not None) if None not in counts else None
-
-
-def _storing(relation: Relation, schema: Schema) -> Iterator[Relation]:
-    """Yield what holds the rows: the relation itself, or every partition that is not partitioned again."""
-    if relation.kind is not Kind.PARTITIONED:
-        yield relation
-    else:
-        yield from (one for one in schema.descendants(relation.name) if one.kind is not Kind.PARTITIONED)
-
-
-def _work_of(lock: Lock, schema: Schema, rates: Rates) -> Span:
-    """Return how long the work under one lock takes; work that is only possible may take no time."""
-    relation = schema.relations.get(lock.relation)
-    # What this script made and did not fill takes no time; filled, its size is unknown. Partitions have own locks.
-    if (
-        lock.is_empty
-        or not lock.work | lock.maybe
-        or (relation and relation.kind is Kind.PARTITIONED and not lock.has_rows)
-    ):
-        return INSTANT
-    size = None if lock.has_rows else bytes_of(lock.relation, schema)
-    if size is None:
-        return UNKNOWN_SPAN
-    more = max(0, len(relation.indexes) - _INDEXES_IN_REWRITE) * size / rates.build if relation else 0
-    sure, most = (
-        sum(size / rates.of(one) + (more if one is Work.REWRITE else 0) for one in works)
-        for works in (lock.work, lock.work | lock.maybe)
-    )
-    return Span(sure, most * rates.slowdown)
-
-
-def _rows_of(change: Change, seen: Seen, rates: Rates) -> Span:
-    """Return how long the change of rows takes, or the reading of them: up to every row that is there."""
-    if change.verb in _WRITES_ROWS and not _is_empty(change.table, seen):
-        rows = rows_of(seen.before.place(change.table), seen.before)
-        if rows is None:
-            return UNKNOWN_SPAN
-        everything = rows / rates.rows
-        return Span(everything if change.verb is Verb.CHANGE_ALL_ROWS else 0, everything * rates.slowdown)
-    if change.verb in _READS_ROWS and seen.statement.kind in _QUERIES:
-        return _reading(change, seen, rates)
-    return INSTANT
-
-
-def _is_empty(table: str, seen: Seen) -> bool:
-    """True for a table that the script made and did not fill."""
-    found = seen.before.find(table)
-    return seen.statement.is_new(table) and not (found and found.has_rows)
-
-
-_WRITES_ROWS = frozenset({Verb.UPDATE, Verb.DELETE, Verb.MERGE, Verb.CHANGE_ALL_ROWS})
-_READS_ROWS = frozenset({Verb.READ, Verb.INSERT, Verb.CREATE_TABLE})
-_SYSTEM = frozenset({"pg_catalog", "information_schema"})
-_QUERIES = frozenset({"SELECT", "INSERT", "CREATE TABLE AS", "EXPLAIN"})
-
-
-def _reading(change: Change, seen: Seen, rates: Rates) -> Span:
-    """Return how long a query takes that reads the tables it names, whole for all that can be told."""
-    total = INSTANT
-    for written in seen.statement.relations:
-        name = seen.before.place(written)
-        if written == change.table or _is_empty(written, seen) or name.schema in _SYSTEM or name.name.startswith("pg_"):
-            continue
-        size = bytes_of(name, seen.before)
-        total += UNKNOWN_SPAN if size is None else Span(0, size / rates.scan * rates.slowdown)
-    return total
-
-
 def _estimate(lock: Lock, seen: Seen, worked: Span, held: Span, later: Seen | None) -> Estimate:
     schema = seen.before
     relation = schema.relations.get(lock.relation)
@@ -234,7 +74,10 @@ def _estimate(lock: Lock, seen: Seen, worked: Span, held: Span, later: Seen | No
     if traffic and blocks:
         rate = traffic.writes + (traffic.reads if lock.mode.blocks_reads else 0)
     size = bytes_of(lock.relation, schema)
-    said = _words(lock, size, worked, held, later)
+    if lock.mode.blocks_writes or lock.is_new:
+        said = _words(lock, size, worked, held, later)
+    else:
+        said = f"{_beside(lock, seen, worked, held)}; reads and writes go on"
     return Estimate(
         relation=lock.relation,
         mode=lock.mode,
@@ -245,7 +88,7 @@ def _estimate(lock: Lock, seen: Seen, worked: Span, held: Span, later: Seen | No
         waiting=None if rate is None or held.slow is None else round(rate * held.slow),
         works=bool(lock.work | lock.maybe) and not lock.is_new,
         is_maybe=bool(lock.maybe - lock.work),
-        words=said + (f" (up to {rate:.0f} transactions per second would wait)" if rate and rate >= 1 else ""),
+        words=said + (f" (up to {counted(rate, 'transaction')} per second would wait)" if rate and rate >= 1 else ""),
     )
 
 
@@ -253,8 +96,6 @@ def _words(lock: Lock, size: int | None, worked: Span, held: Span, later: Seen |
     if lock.is_new:
         return f"{lock.relation} is new: nobody waits for it"
     does = _does(lock, size)
-    if not lock.mode.blocks_writes:
-        return f"{does}; nobody waits for it" if does else f"nobody has to wait for {lock.relation}"
     verb = "reads or writes" if lock.mode.blocks_reads else "writes"
     blocked = f"nobody {verb} {'it' if does else lock.relation}"
     if held.is_instant:
@@ -266,6 +107,36 @@ def _words(lock: Lock, size: int | None, worked: Span, held: Span, later: Seen |
     if worked.is_instant and later is not None:
         return f"{blocked} {time}: the lock stays while line {later.statement.line}, {later.statement.kind}, works"
     return f"{blocked} {time}"
+
+
+_UNTIMED = frozenset({"VACUUM", "ANALYZE", "COPY"})
+
+
+def is_untimed(seen: Seen) -> bool:
+    """True for a statement whose work is not measured, or that waits for others first: it is never over in a moment."""
+    return seen.statement.kind in _UNTIMED or (seen.effects.waits_for_old_transactions and duration(seen).is_instant)
+
+
+def _beside(lock: Lock, seen: Seen, worked: Span, held: Span) -> str:
+    """Return what is done under a lock that stops neither reads nor writes, and for how long it is kept."""
+    changes = [one for one in seen.statement.changes if one.verb in WRITES_ROWS and one.table]
+    mine = [one for one in changes if seen.before.place(one.table) == lock.relation]
+    does = _does(lock, bytes_of(lock.relation, seen.before)) or (_changes(lock, seen, mine[0]) if mine else "")
+    if held.is_instant and not is_untimed(seen):
+        return does or f"{lock.relation} is locked for a moment"
+    time = "for a time that nobody can say" if held.slow is None or is_untimed(seen) else f"for {_time(held)}"
+    waits = ", and waits for every older transaction" if seen.effects.waits_for_old_transactions else ""
+    if not does:
+        return f"{lock.relation} is locked {time}{waits}"
+    return f"{does} {time}{waits}{', until the transaction ends' if held != worked else ''}"
+
+
+def _changes(lock: Lock, seen: Seen, change: Change) -> str:
+    if seen.statement.batch is not None:
+        return f"changes at most {seen.statement.batch.size:,} rows of {lock.relation} at a time"
+    rows = rows_of(lock.relation, seen.before)
+    said = "how many is not known" if rows is None else f"about {rows:,} in all"
+    return f"changes {'every row' if change.verb is Verb.CHANGE_ALL_ROWS else 'rows'} of {lock.relation} ({said})"
 
 
 def _time(span: Span) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from checks.errors import Unparsable
     from checks.estimate import Estimate
     from checks.model import Schema
-    from checks.risk import Classified
+    from checks.risk import Classified, Risk
     from checks.statements import Statement
 
 
@@ -28,13 +28,15 @@ class Severity(StrEnum):
 class Hit:
     """One place where a rule applies, before it becomes a finding.
 
-    `offset` is in characters of the script; -1 points at the beginning of the statement.
+    `offset` is in characters of the script; -1 points at the beginning of the statement. `severity` is its own where
+    that depends on where the script runs, else that of the rule.
     """
 
     statement: Statement
     message: str
     rewrite: str = ""
     offset: int = -1
+    severity: Severity | None = None
 
 
 class Group(StrEnum):
@@ -122,3 +124,13 @@ class Report:
     def is_analysed(self) -> bool:
         """True when every statement was understood by the parser."""
         return self.unparsable is None
+
+    @property
+    def is_blocking(self) -> bool:
+        """True when a finding must be resolved."""
+        return any(one.severity is Severity.BLOCKING for one in self.findings)
+
+    @property
+    def risk(self) -> Risk:
+        """The class, without the reasons."""
+        return self.classified.risk

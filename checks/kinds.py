@@ -43,6 +43,8 @@ def kind_of(tree: Tree) -> str:  # noqa: C901, PLR0911 - a table
     match tree.tag:
         case "IndexStmt":
             return "CREATE INDEX" + suffix
+        case "CreateTableAsStmt" if tree.enum("objtype") == "OBJECT_MATVIEW":
+            return "CREATE MATERIALIZED VIEW"
         case "DropStmt":
             return f"DROP {_object_words(tree.enum('removeType'))}{suffix}"
         case "ReindexStmt":
@@ -114,6 +116,17 @@ def must_run_outside_transaction(tree: Tree) -> bool:  # noqa: PLR0911 - a table
             return _subscription(tree)
         case tag:
             return tag in _ALWAYS_OUTSIDE
+
+
+_MAY_REFUSE = frozenset({"CallStmt", "DoStmt", "ReindexStmt", "ClusterStmt"})
+
+
+def may_need_no_transaction(tree: Tree) -> bool:
+    """True when only the server knows whether this statement refuses a transaction block.
+
+    A procedure or a DO block may commit (2D000), and what REINDEX or CLUSTER names may be partitioned (25001).
+    """
+    return tree.tag in _MAY_REFUSE
 
 
 def _subscription(tree: Tree) -> bool:

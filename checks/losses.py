@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -61,11 +61,12 @@ _UNTOLD_DETAILS = frozenset({SETVAL, CHANGES_ATTRIBUTE})
 _WITH_DEPENDENTS = frozenset({"type", "domain", "extension"})
 
 
-def losses(scripts: Iterable[tuple[str, str]]) -> Losses:
+def losses(scripts: Iterable[tuple[str, str]], kept: Collection[tuple[str, str]] = ()) -> Losses:
     """Return what scripts destroy that are run one after the other, each given by its name and its text.
 
-    What they have made themselves is no loss. What triggers do is not in the text, so it is not told; to drop one, or
-    to switch it off, destroys nothing that is there.
+    `kept` are columns whose type a script changes without a loss, as the name of the script and `table.column`: the
+    text alone does not tell that. What they have made themselves is no loss. What triggers do is not in the text, so it
+    is not told; to drop one, or to switch it off, destroys nothing that is there.
     """
     reading = _Reading()
     for name, text in scripts:
@@ -77,6 +78,8 @@ def losses(scripts: Iterable[tuple[str, str]]) -> Losses:
             continue
         for statement in statements:
             for change in statement.changes:
+                if change.verb is Verb.COLUMN_TYPE and (name, f"{change.table}.{change.name}") in kept:
+                    continue
                 reading.take(change, statement, script=name)
     return Losses(tuple(reading.tables), tuple(reading.schemas), tuple(reading.unknown))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from checks.alterations.commands import commands_of
+from checks.batching.declared import with_batches
 from checks.comments.waivers import waived
 from checks.context import Context, Seen, World
 from checks.errors import Unparsable
@@ -67,6 +68,7 @@ def unanalysed(error: Unparsable, world: World = NOWHERE) -> Report:
 
 def follow(script: Script, world: World) -> Context:
     """Return a script with the schema that each of its statements meets, and what each does to it."""
+    script = with_batches(script)
     schema, seen = begin(world.schema), []
     for statement in script.statements:
         effects = effects_of(statement, schema, world.version)
@@ -86,7 +88,8 @@ def _findings(context: Context, rules: Iterable[Rule]) -> Iterator[Finding]:
             line, column = _place(script, hit)
             # The parser's writer does not know the order of every clause: what is no SQL is not offered.
             index, rewrite = hit.statement.index, hit.rewrite if hit.rewrite and can_be_parsed(hit.rewrite) else ""
-            yield Finding(rule.code, rule.severity, hit.message, rule.help, rewrite, line, column, index)
+            severity = hit.severity or rule.severity
+            yield Finding(rule.code, severity, hit.message, rule.help, rewrite, line, column, index)
 
 
 def _place(script: Script, hit: Hit) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,9 +12,10 @@ from pglast.parser import ParseError, parse_sql_json, scan
 from pglast.stream import RawStream
 from pglast.visitors import Continue, Visitor
 
+from checks.batch import Batch
 from checks.changes import Change, Verb
 from checks.concurrent_index import ConcurrentIndex, concurrent_index
-from checks.depth import MAX_DEPTH, too_deep_at
+from checks.depth import MAX_COMMANDS, MAX_DEPTH, too_deep_at
 from checks.errors import Unparsable
 from checks.kinds import kind_of, must_run_outside_transaction
 from checks.names import parts, sibling
@@ -25,11 +25,6 @@ from checks.tree import Tree
 _STATEMENTS_WITHIN = 40  # the answer in JSON begins with the version and the list of statements
 # What the grammar calls white space. Python's own idea is wider: a no-break space is part of a name to PostgreSQL.
 _SPACE = " \t\n\r\f\v"
-_NAME_BYTES = 63
-# Where such a name may be: a character outside of ASCII takes up to four bytes.
-_MAY_BE_LONG = {
-    is_ascii: re.compile(rf'"[^"]{{{length}}}|[\w$]{{{length}}}') for is_ascii, length in ((True, 64), (False, 16))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +33,7 @@ class Statement:
 
     `index` counts from 0; `line` and `column` from 1, `offset` and `length` in characters from 0. `relations` are the
     tables, views and indexes it names, as written. `new_tables` are those made earlier in the same script, and this
-    statement's own: nobody else can be using them yet. `tree` is its parse tree.
+    statement's own: nobody else can be using them yet. `tree` is its parse tree, `batch` what a comment declares of it.
     """
 
     index: int
@@ -54,6 +49,7 @@ class Statement:
     concurrent_index: ConcurrentIndex | None
     tree: Tree = field(compare=False, repr=False)
     new_tables: frozenset[str] = frozenset()
+    batch: Batch | None = None
 
     def is_new(self, table: str) -> bool:
         """True when this very script made the table before."""
@@ -142,20 +138,14 @@ def line_comments(sql: str) -> Iterator[Comment]:
             yield Comment(text[seen : token.end + 1], seen, line, not before.strip(_SPACE))
 
 
-def long_names(sql: str) -> Iterator[tuple[str, int]]:
-    """Yield each name of a script that the server would cut off at 63 bytes, with where it begins, in characters.
+def tokens(sql: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the tokens of a text without its comments: the parser's name of each, where it begins, where it ends.
 
-    Called for text that `parse` accepts.
+    In characters; called for text that `parse` accepts.
     """
-    text = _without_mark(sql)
-    if _MAY_BE_LONG[text.isascii()].search(text) is None:
-        return
-    for token in scan(text):
-        if token.name in {"IDENT", "UIDENT"}:
-            written = text[token.start : token.end + 1]
-            name = written[1:-1].replace('""', '"') if written.startswith('"') else written
-            if len(name.encode()) > _NAME_BYTES:
-                yield name, token.start
+    for one in scan(_without_mark(sql)):
+        if one.name not in {"SQL_COMMENT", "C_COMMENT"}:
+            yield one.name, one.start, one.end + 1
 
 
 def _without_mark(sql: str) -> str:
@@ -175,6 +165,8 @@ def _statements(text: str, nodes: Any) -> Iterator[Statement]:
         column = column + start - seen if newlines == 0 else start - text.rfind("\n", seen, start)
         line, seen = line + newlines, start
         tree = Tree(raw.stmt, _render)
+        if len(tree.each("cmds")) > MAX_COMMANDS:
+            raise _unparsable(text, f"one ALTER TABLE with more than {MAX_COMMANDS} commands is not analysed", start)
         kind = kind_of(tree)
         yield Statement(
             index=index,
@@ -223,8 +215,7 @@ def _with_new_tables(statements: Iterator[Statement]) -> Iterator[Statement]:
 
 
 def _relations(tree: Tree) -> tuple[str, ...]:
-    nodes = list(tree.walk())
-    # The name of a WITH query is no table, unless a schema is written before it.
+    nodes = list(tree.walk())  # the name of a WITH query is no table, unless a schema is written before it
     queries = {node.text("ctename") for node in nodes if node.tag == "CommonTableExpr"}
     named = [
         node.range_name()
@@ -248,8 +239,7 @@ def _render(node: Any) -> str:
         stream.print_node(node)
     except (RecursionError, NotImplementedError, AttributeError):
         return ""
-    written: str = stream.getvalue()
-    return written
+    return str(stream.getvalue())
 
 
 def _tell_parents(node: Any) -> None:

@@ -45,3 +45,14 @@ def listed(names: Sequence[str], *, most: int = 6) -> str:
     if more > 0:
         shown.append(f"{more} more")
     return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return the word for so many things, without the number: `table`, `tables`; `many` where it does not end in s."""
+    return one if count == 1 else many or f"{one}s"
+
+
+def counted(count: float, one: str, many: str = "") -> str:
+    """Return a number of things: `1 table`, `3 tables`, `0 rows`. A number that is not whole is rounded."""
+    whole = round(count)
+    return f"{whole} {plural(whole, one, many)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from checks.alterations.places import command_offsets
 from checks.locks import Effects, Lock, Work, effects_of
 from checks.model import Column, Kind, Name, Relation, Schema
 from checks.model.replay import replay
@@ -20,7 +21,7 @@ class Command:
     """One command of an ALTER TABLE. `effects` are its own, `before` is the schema it meets, after those before it.
 
     `tree` is the command's node; `version` that of the server; `table` the full name of the table, which the script
-    itself made where it is `is_on_new_table`.
+    itself made where it is `is_on_new_table`. `start` is where it begins in the script, of one among several.
     """
 
     statement: Statement
@@ -30,6 +31,7 @@ class Command:
     version: int
     table: Name
     is_on_new_table: bool
+    start: int = -1
 
     @property
     def kind(self) -> str:
@@ -68,8 +70,9 @@ class Command:
 
     @property
     def offset(self) -> int:
-        """Where it begins in the script, -1 where the parser does not say."""
-        return self.definition.offset if self.definition else -1
+        """Where it is in the script: what it defines, else its own beginning; -1 where it is the only command."""
+        defined = self.definition.offset if self.definition else -1
+        return defined if defined >= 0 else self.start
 
     def does(self, *work: Work) -> bool:
         """True when it does one of these kinds of work on a relation that was there before."""
@@ -127,10 +130,13 @@ def commands_of(statement: Statement, before: Schema, effects: Effects, version:
     if len(commands) == 1:
         return (Command(statement, commands[0], before, effects, version, table, is_new),)
     found = []
-    for command in commands:
+    starts = command_offsets(statement.sql)
+    is_told = len(starts) == len(commands)
+    for number, command in enumerate(commands):
+        start = statement.offset + starts[number] if is_told else -1
         alone = _alone(statement, command)
         own = effects_of(alone, before, version)
-        found.append(Command(statement, command, before, own, version, table, is_new))
+        found.append(Command(statement, command, before, own, version, table, is_new, start))
         before = replay(before, alone)
     return tuple(found)
 

@@ -32,10 +32,8 @@ def keys_made(context: Context) -> Iterator[KeyMade]:
     for seen, after in zip(context.seen, following, strict=False):
         if seen.statement.tree.tag not in _MAKERS or after.relations is seen.before.relations:
             continue
-        for name, child in after.relations.items():
-            before = seen.before.relations.get(name)
-            if before is child:
-                continue
+        for child in after.changed_since(seen.before):
+            before = seen.before.relations.get(child.name)
             had = before.constraints if before else {}
             for key in child.constraints.values():
                 is_own = key.kind is ConstraintKind.FOREIGN_KEY and not key.is_inherited

@@ -8,6 +8,7 @@ from checks.names import qualified
 _WORDS = {
     "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8": "double precision",
     "bool": "boolean", "bpchar": "character", "varchar": "character varying", "varbit": "bit varying",
+    "char": '"char"',
     "timetz": "time with time zone", "timestamptz": "timestamp with time zone",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from checks.budget import asked_by_script
 from checks.names import quote
 from checks.statements import Comment, Script, line_comments
 
@@ -18,13 +19,18 @@ class Kind(StrEnum):
     IGNORE = "ignore"
     IRREVERSIBLE = "irreversible"
     CONTRACTS = "contracts"
+    BATCH = "batch"
+    NO_TRANSACTION = "no-transaction"
+    BUDGET = "budget"
     UNREADABLE = "unreadable"
 
 
 FORMS = (
     "-- locktender: ignore CODE: reason, -- locktender: irreversible TABLE.COLUMN, "
-    "or -- locktender: contracts MIGRATION after VERSION"
+    "-- locktender: contracts MIGRATION after VERSION, -- locktender: batch table=TABLE key=COLUMN size=ROWS, "
+    "or -- locktender: budget oldest=SECONDSs total=SECONDSs: reason"
 )
+LARGEST_BATCH = 100_000  # rows; more than that is no short transaction on any server
 WHOLE_FILE = -1
 
 _WORDS = "|".join(kind for kind in Kind if kind is not Kind.UNREADABLE)
@@ -37,6 +43,8 @@ _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NAME = re.compile(r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)(?:\.(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)){0,2}')
 _CONTRACTED = re.compile(r"(?P<migration>[^\s:]+)(?:\s+after\s+(?P<version>[^\s:]+))?", re.IGNORECASE)
 _PART = re.compile(r'"(?:[^"]|"")+"|[^".]+')
+_SETTING = re.compile(r'(?P<name>[a-z]+)=(?P<value>(?:"(?:[^"]|"")*"|[^\s"])+)', re.IGNORECASE)
+_COLUMN = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
 _NAMES_AND_REASON = re.compile(r'((?:"[^"]*"|[^":])*)(?::(.*))?', re.DOTALL)
 _PIECE = re.compile(r'"[^"]*"|,|[^",]+')
 
@@ -45,10 +53,12 @@ _PIECE = re.compile(r'"[^"]*"|,|[^",]+')
 class Directive:
     """One thing that a comment says to us.
 
-    `argument` is the code of a rule, the name of a table or column as checks.names writes it, or that of a migration.
+    `argument` is the code of a rule, the name of a table or column as checks.names writes it, that of a migration, or
+    of `budget` what asked_by_script reads.
     `reason` is what the author wrote, or "", and of `contracts` the version. `line` counts from 1. `statement` is the
     index of the statement it applies to, or WHOLE_FILE. `problem` says in words what is wrong with an unreadable one,
-    and is "" for the others.
+    or with one of `batch`, and is "" for the others. Of `batch`, `key` are the columns of the key as SQL, and `size` is
+    how many rows one batch has at most.
     """
 
     kind: Kind
@@ -57,6 +67,8 @@ class Directive:
     line: int
     statement: int
     problem: str = ""
+    key: tuple[str, ...] = ()
+    size: int = 0
 
     @property
     def is_readable(self) -> bool:
@@ -106,6 +118,12 @@ def _read(word: str, rest: str, comment: Comment, script: Script) -> Iterator[Di
         yield from _irreversible(rest, comment.line, statement)
     elif word == Kind.CONTRACTS:
         yield _contracts(rest, comment.line, statement)
+    elif word == Kind.BUDGET:
+        yield _budget(rest, comment.line)
+    elif word == Kind.NO_TRANSACTION:
+        yield Directive(Kind.NO_TRANSACTION, "", rest.strip(" :\t"), comment.line, WHOLE_FILE)
+    elif word == Kind.BATCH:
+        yield _batch(rest, comment.line, max(statement, 0))  # it is always about one statement: the next one
     else:
         problem = f'"{word[:40]}" is not known' if word else "it says nothing"
         yield _unreadable(comment.line, problem, statement)
@@ -142,6 +160,35 @@ def _contracts(rest: str, line: int, statement: int) -> Directive:
     if said is None:
         return _unreadable(line, "it names no migration, or says more than after which version", statement)
     return Directive(Kind.CONTRACTS, said["migration"], said["version"] or "", line, statement)
+
+
+def _budget(rest: str, line: int) -> Directive:
+    """Return what is said about how long the application may wait: for the whole file, because a file has one guard."""
+    said, _, reason = (part.strip() for part in rest.partition(":"))
+    asked = asked_by_script(said)
+    if isinstance(asked, str):
+        return _unreadable(line, asked, WHOLE_FILE)
+    if not _says_something(reason):
+        return _unreadable(line, "the reason why the application may wait longer is missing", WHOLE_FILE)
+    return Directive(Kind.BUDGET, said, reason, line, WHOLE_FILE)
+
+
+def _batch(rest: str, line: int, statement: int) -> Directive:
+    """Return what is said about batches. It is never merely unreadable: the statement would then run in one piece."""
+    told = {match["name"].lower(): match["value"] for match in _SETTING.finditer(rest)}
+    columns = list(_listed(told.get("key", "")))
+    if _SETTING.sub("", rest).strip() or set(told) != {"table", "key", "size"}:
+        problem = "it must say table=TABLE key=COLUMN size=ROWS and nothing else"
+    elif not _NAME.fullmatch(told["table"]):
+        problem = f'"{told["table"][:40]}" is not the name of a table'
+    elif not all(_COLUMN.fullmatch(one) for one in columns) or len(set(columns)) != len(columns):
+        problem = f'"{told["key"][:40]}" is not a list of columns'
+    elif not (told["size"].isascii() and told["size"].isdigit() and 0 < int(told["size"][:9]) <= LARGEST_BATCH):
+        problem = f"size must be a number of rows from 1 to {LARGEST_BATCH:,}"
+    else:
+        key = tuple(map(_as_sql, columns))
+        return Directive(Kind.BATCH, _as_sql(told["table"]), "", line, statement, key=key, size=int(told["size"]))
+    return Directive(Kind.BATCH, "", "", line, statement, problem)
 
 
 def _listed(names: str) -> Iterator[str]:

@@ -17,8 +17,9 @@ from checks.layouts.prisma import Prisma
 from checks.layouts.smoke import smoke_script
 from checks.layouts.sqitch import Sqitch
 from checks.layouts.sql_pairs import SqlPairs
-from checks.layouts.texts import MAX_SQL_CHARACTERS, text_of
+from checks.layouts.texts import MAX_SQL_CHARACTERS, require_short, text_of
 from checks.project.files import folder_below, is_folder, read_folder
+from checks.project.looking import is_there
 
 __all__ = [
     "LAYOUTS",
@@ -31,8 +32,10 @@ __all__ = [
     "MigrationFiles",
     "Unknown",
     "detect",
+    "detected",
     "named",
     "read_files",
+    "require_short",
     "smoke_script",
     "text_of",
 ]
@@ -76,7 +79,12 @@ def read_files(path: Path, layout: Layout, *, largest: int | None = None) -> dic
 
 
 def detect(path: Path, *, largest: int | None = None) -> Layout:
-    """Return the one layout that recognises what is below a path.
+    """Return the one layout that recognises what is below a path. Raises what `detected` raises."""
+    return detected(path, largest=largest)[0]
+
+
+def detected(path: Path, *, largest: int | None = None) -> tuple[Layout, Mapping[str, bytes]]:
+    """Return the one layout that recognises what is below a path, with the files that it reads there.
 
     Where tools have usual folders below the path, those are looked at first, and the path itself only if nothing was
     found in them: a whole project is not read for nothing. Raises LayoutUnknown, LayoutAmbiguous, and what read_files
@@ -92,9 +100,9 @@ def detect(path: Path, *, largest: int | None = None) -> Layout:
             if place not in read:
                 read[place] = _files_at(path, layout, largest)
             if layout.matches(read[place]):
-                fitting.append(layout)
+                fitting.append((layout, read[place]))
         if len(fitting) > 1:
-            raise LayoutAmbiguous(names=tuple(one.name for one in fitting))
+            raise LayoutAmbiguous(names=tuple(one.name for one, _ in fitting))
         if fitting:
             return fitting[0]
     raise LayoutUnknown
@@ -103,7 +111,7 @@ def detect(path: Path, *, largest: int | None = None) -> Layout:
 def _files_at(path: Path, layout: Layout, largest: int | None) -> Mapping[str, bytes]:
     """Return what a layout would read; nothing where none of its few names is there."""
     folder = folder_below(path, layout.folders)
-    if layout.entries and is_folder(folder) and not any((folder / one).exists() for one in layout.entries):
+    if layout.entries and is_folder(folder) and not any(is_there(str(folder / one)) for one in layout.entries):
         return {}
     return read_files(path, layout, largest=largest)
 

@@ -23,14 +23,19 @@ def text_of(layout: Layout, migration: MigrationFiles, part: str) -> str:
         raise _refused(text, unknown.problem, unknown.line)
     if layout.client is not Client.NONE:
         text = without_data(text, commands=layout.client is Client.PSQL)
-    if len(text) - text.count(" ") - text.count("\n") > MAX_SQL_CHARACTERS:
-        raise _refused(text, f"more than {MAX_SQL_CHARACTERS} characters of SQL are too much to be analysed", 1)
+    require_short(text)
     if layout.client is not Client.PSQL:
         return text
     framed = without_frame(text)
     if framed is None and part == "verify":
         framed = without_frame(text, ends="rollback")
     return text if framed is None else framed
+
+
+def require_short(text: str) -> None:
+    """Raise Unparsable for more than MAX_SQL_CHARACTERS; what only keeps others in place is not counted."""
+    if len(text) - text.count(" ") - text.count("\n") > MAX_SQL_CHARACTERS:
+        raise _refused(text, f"more than {MAX_SQL_CHARACTERS} characters of SQL are too much to be analysed", 1)
 
 
 def _refused(text: str, problem: str, line: int) -> Unparsable:

@@ -34,7 +34,7 @@ def add_column(a: Altering, command: Tree) -> None:
     if a.relation.partition_of is not None:
         g.fail_if_sure(f"{a.relation.name} is a partition: its columns are those of {a.relation.partition_of}")
     if is_there and not command.flag("missing_ok"):
-        g.fail_if_sure(f"column {quote(name)} is there already")
+        g.fail_if_there(f"column {quote(name)} is there already", by=a.relation)
     if is_there and (g.is_sure or not command.flag("missing_ok")):
         return
     with g.unsure(when=is_there):

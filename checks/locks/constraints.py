@@ -33,7 +33,7 @@ def add_constraint(a: Altering, command: Tree) -> None:
     if a.only and kind == "CONSTR_CHECK" and not definition.flag("is_no_inherit") and below(g.schema, a.relation):
         g.fail_if_sure("a CHECK of a parent must be one of the tables below it too: leave ONLY out")
     if name and name in a.relation.constraints and name not in a.drops:
-        g.fail_if_sure(f"{a.relation.name} has a constraint {quote(name)} already")
+        g.fail_if_there(f"{a.relation.name} has a constraint {quote(name)} already", by=a.relation)
     if not definition.flag("is_enforced") and kind in {"CONSTR_CHECK", "CONSTR_FOREIGN"} and not g.since(18):
         g.fail("NOT ENFORCED needs PostgreSQL 18")
     if kind == "CONSTR_CHECK":

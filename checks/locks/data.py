@@ -29,7 +29,7 @@ def query(g: Gathering, tree: Tree) -> None:
 
 
 def _written(g: Gathering, target: Relation, writer: Tree) -> None:
-    doubt_triggers(g, target, _events(writer, target))
+    doubt_triggers(g, target, _events(writer))
     for table in family(g.schema, target):
         for rule in sorted(table.rules):
             g.doubt(f"what the rule {quote(rule)} of {table.name} does")
@@ -39,8 +39,8 @@ def _written(g: Gathering, target: Relation, writer: Tree) -> None:
         _follow_rows(g, target, writer)
 
 
-def _events(writer: Tree, target: Relation) -> list[Event]:
-    """Return what happens to rows of the target; MERGE may do anything."""
+def _events(writer: Tree) -> list[Event]:
+    """Return what happens to rows of the target; for MERGE, by each of its WHEN clauses."""
     match writer.tag:
         case "InsertStmt":
             conflict = writer.get("onConflictClause")
@@ -50,7 +50,19 @@ def _events(writer: Tree, target: Relation) -> list[Event]:
         case "DeleteStmt":
             return [deleted()]
         case _:
-            return [inserted(), deleted(), updated(target.columns)]
+            return [event for one in writer.each("mergeWhenClauses") for event in _merged(one)]
+
+
+def _merged(clause: Tree) -> list[Event]:
+    match clause.enum("commandType"):
+        case "CMD_INSERT":
+            return [inserted()]
+        case "CMD_DELETE":
+            return [deleted()]
+        case "CMD_UPDATE":
+            return [updated(_names(clause.each("targetList")))]
+        case _:
+            return []  # DO NOTHING
 
 
 def _names(targets: Iterable[Tree]) -> set[str]:

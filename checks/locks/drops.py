@@ -8,6 +8,7 @@ from checks.locks.gathering import Gathering
 from checks.locks.partitions import lock_default
 from checks.locks.peers import family, foreign_keys, hooked, keys_to_whole, lock_referenced, owned_sequences, readers
 from checks.locks.sql import expression
+from checks.locks.triggers import doubt_triggers, emptied
 from checks.locks.values import Mode
 from checks.locks.volatility import sequences_in
 from checks.model import Kind, Name, Relation
@@ -131,6 +132,8 @@ def truncate(g: Gathering, tree: Tree) -> None:
             g.lock(table, _AE, because="" if table is relation else f"it is below {relation.name}")
             seen[table.name] = table
     _follow_keys(g, seen, cascades=cascades)
+    for table in seen.values():
+        doubt_triggers(g, table, [emptied()], goes_down=False)
     for table in seen.values() if tree.flag("restart_seqs") else ():
         for sequence in owned_sequences(g.schema, table.name):
             g.lock(sequence, _AE, because=f"it belongs to {table.name} and starts again")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from checks.locks import alter, data, drops, indexes, objects, tables, types, views
 from checks.locks.gathering import Gathering
+from checks.locks.missing import refuse_missing
+from checks.locks.taken import refuse_taken
 from checks.locks.values import Effects
 from checks.model import Schema
 from checks.statements import Statement
@@ -25,6 +27,8 @@ def effects_of(statement: Statement, schema: Schema, version: int) -> Effects:
 
 
 def _look(g: Gathering, tree: Tree, kind: str) -> None:
+    refuse_taken(g, tree)
+    refuse_missing(g, tree)
     if (look := _LOOKS.get(tree.tag)) is not None:
         look(g, tree)
     elif tree.tag == "CreateSchemaStmt":

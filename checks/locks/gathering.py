@@ -26,6 +26,7 @@ class Gathering:
         self._fails = ""
         self._repeats = False
         self._may_fail: dict[str, None] = {}
+        self._doubted: dict[str, None] = {}
         self._unknown: dict[str, None] = {}
         self._untold: dict[str, None] = {}
         self._is_unsure = False
@@ -114,18 +115,33 @@ class Gathering:
 
     def fail_if_sure(self, reason: str) -> None:
         """Say why the server refuses the statement, if nothing can have changed without being seen."""
-        if self.is_sure:
-            self.fail(reason)
-        else:
+        self.fail_if_complete(reason)
+        if not self.is_sure:
             self.may_fail(reason)
 
-    def fail_if_there(self, relation: Relation, reason: str) -> None:
-        """Say that a relation, or an index of it, is there already: for certain where this very script made it."""
-        if self.schema.is_new(relation.name) and not self.schema.doubts and not self._fails:
-            self._repeats = True
+    def fail_if_complete(self, reason: str) -> None:
+        """The same, for what is absent: where only a part of the schema is known, that says nothing."""
+        if self.is_sure:
             self.fail(reason)
+        elif self.schema.is_complete:
+            self._doubted[reason] = None
+
+    def fail_if_there(self, reason: str, *, by: Relation | None = None) -> None:
+        """Say that what the statement makes is there already: `by` is the relation that has the name, or the part.
+
+        That is certain where the schema is, and where this very script made it. Else it is told as not known.
+        """
+        schema = self.schema
+        is_made_here = schema.is_new(by.name) if by else schema.script <= 1 and not schema.is_complete
+        if schema.doubts or not (schema.is_complete or is_made_here):
+            self._doubted[reason] = None
         else:
-            self.fail_if_sure(reason)
+            self.fail_anywhere(reason)
+
+    def fail_anywhere(self, reason: str) -> None:
+        """Say why the server refuses the statement, on whatever schema it runs."""
+        self._repeats = self._repeats or not self._fails
+        self.fail(reason)
 
     def may_fail(self, condition: str) -> None:
         """Say on what it depends whether the server refuses the statement."""
@@ -174,6 +190,7 @@ class Gathering:
             indexes=tuple(self._indexes.values()),
             may_fail=tuple(self._may_fail),
             repeats=self._repeats,
+            doubted=tuple(self._doubted),
         )
 
 

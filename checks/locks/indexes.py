@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from checks.locks.constraints import require_partition_key
 from checks.locks.gathering import Gathering
+from checks.locks.names import holder
 from checks.locks.peers import below, family
 from checks.locks.storage import mode_of_options
 from checks.locks.values import Mode, Work
 from checks.locks.volatility import Volatility, volatility_of
 from checks.model import Kind, Name, Relation
+from checks.model.steps.indexes import leftover_of
 from checks.names import quote, split
 from checks.reading import dropped_names
 from checks.tree import Tree
@@ -27,13 +29,10 @@ def create_index(g: Gathering, tree: Tree) -> None:
     concurrently, name = tree.flag("concurrent"), tree.text("idxname")
     mode = Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.SHARE
     g.lock(relation, mode)
-    is_there = bool(name) and any(
-        name in one.indexes for one in g.schema.relations.values() if one.name.schema == relation.name.schema
-    )
+    is_there = bool(name) and holder(g, Name(relation.name.schema, name)) is not None
+    is_there = is_there and leftover_of(relation, tree) is None  # which is dropped first
     if is_there and tree.flag("if_not_exists") and g.is_sure:
         return
-    if is_there and not tree.flag("if_not_exists"):
-        g.fail_if_sure(f"there is an index {quote(name)} already")
     _refuse(g, tree, relation)
     if tree.flag("unique"):
         require_partition_key(g, relation, [one.text("name") for one in tree.each("indexParams")])

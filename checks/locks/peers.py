@@ -8,6 +8,7 @@ from checks.locks.gathering import Gathering
 from checks.locks.sql import expression
 from checks.locks.values import Mode
 from checks.model import Constraint, ConstraintKind, Kind, Name, Relation, Schema
+from checks.model.facts import CHILD_OF, OF_TYPE, OWNED_BY
 from checks.names import quote
 from checks.tree import Tree
 
@@ -28,7 +29,7 @@ def family(schema: Schema, relation: Relation) -> Iterator[Relation]:
 def below(schema: Schema, relation: Relation) -> tuple[Relation, ...]:
     """Return the partitions and the inheriting tables directly below one."""
     name = relation.name
-    return tuple(one for one in schema.relations.values() if one.partition_of == name or name in one.inherits)
+    return tuple(schema.those(CHILD_OF, name))
 
 
 def default_partition(schema: Schema, parent: Name) -> Relation | None:
@@ -93,8 +94,8 @@ def referenced_columns(relation: Relation, key: Constraint) -> tuple[str, ...]:
 
 def owned_sequences(schema: Schema, table: Name, column: str | None = None) -> Iterator[Relation]:
     """Yield the sequences that belong to a table, or to one column of it."""
-    for one in schema.relations.values():
-        if one.kind is Kind.SEQUENCE and one.owner and one.owner[0] == table and column in {None, one.owner[1]}:
+    for one in schema.those(OWNED_BY, table):
+        if one.kind is Kind.SEQUENCE and one.owner and column in {None, one.owner[1]}:
             yield one
 
 
@@ -154,7 +155,7 @@ def policies_using(table: Relation, column: str) -> Iterator[str]:
 
 def users_of(schema: Schema, composite: Relation) -> Iterator[tuple[Relation, str]]:
     """Yield the tables with each column that is of a composite type, or of the rows of a table."""
-    for table in schema.relations.values():
+    for table in schema.those(OF_TYPE, composite.name.name):
         for column in table.columns.values():
             if (column.type.schema, column.type.name) == tuple(composite.name):
                 yield table, column.name

@@ -5,10 +5,12 @@ from __future__ import annotations
 from checks.locks.altering import Altering
 from checks.locks.constraints import add_foreign_key
 from checks.locks.gathering import Gathering
+from checks.locks.names import holder
 from checks.locks.partitions import lock_default, lock_keys_to
 from checks.locks.peers import family, foreign_keys, lock_referenced
 from checks.locks.queries import lock_query
 from checks.locks.storage import require_clusterable
+from checks.locks.taken import name_of_new
 from checks.locks.values import Mode, Work
 from checks.model import Kind, Name, Relation
 from checks.model.types import data_type
@@ -23,14 +25,10 @@ def create_table(g: Gathering, tree: Tree) -> None:
     target = tree.get("relation")
     if target is None:
         return
-    written = g.schema.find(target.range_name()) if target.text("relpersistence") != "t" else None
-    if written is not None and written.name == g.schema.place(target.range_name()):
-        if tree.flag("if_not_exists"):
-            return
-        g.fail_if_there(written, f"there is a relation {written.name} already")
-    new = Relation(
-        Name(target.text("schemaname") or g.schema.place(target.range_name()).schema, target.text("relname"))
-    )
+    new_name = name_of_new(g, target)
+    if new_name is None or (tree.flag("if_not_exists") and holder(g, new_name) is not None):
+        return
+    new = Relation(new_name)
     bound = tree.get("partbound")
     for one in tree.each("inhRelations"):
         _open_parent(g, one, bound)
@@ -112,7 +110,8 @@ def vacuum(g: Gathering, tree: Tree) -> None:
     """VACUUM and ANALYZE stop neither reads nor writes; VACUUM FULL writes the table anew."""
     is_full = tree.switched_on("full")
     rels = [one.relation() for one in tree.each("rels")]
-    found = [g.find(name, what="table") for name in rels]
+    # Of an index or a view it says that it skips it.
+    found = [g.find(name, what="table") for name in rels if g.schema.find_index(name) is None]
     relations = (
         [one for one in found if one is not None]
         if rels

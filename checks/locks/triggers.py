@@ -23,14 +23,19 @@ def inserted() -> Event:
     return ("INSERT", frozenset())
 
 
+def emptied() -> Event:
+    """Return the event of a table that is emptied."""
+    return ("TRUNCATE", frozenset())
+
+
 def updated(columns: Iterable[str]) -> Event:
     """Return the event of rows in which these columns are set."""
     return ("UPDATE", frozenset(columns))
 
 
-def doubt_triggers(g: Gathering, table: Relation, events: Iterable[Event]) -> None:
+def doubt_triggers(g: Gathering, table: Relation, events: Iterable[Event], *, goes_down: bool = True) -> None:
     """Name the triggers of a table, and of those below it, that these events may fire."""
-    known, tables = set(events), list(family(g.schema, table))
+    known, tables = set(events), list(family(g.schema, table)) if goes_down else [table]
     keys = frozenset[str]().union(*(one.partition_columns for one in tables))
     if any(event == "UPDATE" and not keys.isdisjoint(changed) for event, changed in known):
         known |= {deleted(), inserted()}  # a row that moves to another partition goes from the first one

@@ -11,6 +11,7 @@ from checks.locks.queries import lock_use, uses_in
 from checks.locks.sql import expression, queries, query
 from checks.locks.values import Mode, Work
 from checks.model import Kind, Name, Relation, UserType
+from checks.model.type_users import functions_with, is_made_with, uses_of_type
 from checks.names import quote, split
 from checks.reading import dropped_names
 from checks.tree import Tree
@@ -69,6 +70,31 @@ def _drop_users(g: Gathering, kind: UserType, *, cascades: bool) -> None:
             if uses_column(view, table, column.name):
                 for one in (view, *readers(g.schema, view.name)):
                     g.lock(one, _AE, because=f"it reads {quote(column.name)} of {table.name}")
+    for relation in g.schema.relations.values():
+        _drop_mentions(g, relation, kind, cascades=cascades)
+    for function in functions_with(g.schema, kind.name):
+        if not cascades:
+            g.fail_if_sure(f"{function.name}() takes or returns {kind.name}")
+        _drop_callers(g, function.name, because=f"calls {function.name}(), which goes with the type")
+
+
+def _drop_mentions(g: Gathering, relation: Relation, kind: UserType, *, cascades: bool) -> None:
+    """What is written with a cast to a type goes with it: a view as a whole, of a table a part."""
+    is_whole = is_made_with(relation, kind.name)
+    what = relation.name if is_whole else next(uses_of_type(relation, kind.name), "")
+    if not what:
+        return
+    if not cascades:
+        g.fail_if_sure(f"{what}{'' if is_whole else f' of {relation.name}'} is written with {kind.name}")
+    for one in (relation, *readers(g.schema, relation.name)) if is_whole else (relation,):
+        g.lock(one, _AE, because=f"it goes with {kind.name}" if is_whole else f"{what} goes with {kind.name}")
+
+
+def _drop_callers(g: Gathering, function: Name, *, because: str) -> None:
+    for relation in g.schema.relations.values():
+        if _use(relation, function.schema, function.name):
+            for one in (relation, *readers(g.schema, relation.name)) if relation.query else (relation,):
+                g.lock(one, _AE, because=f"a part of it {because}")
 
 
 def drop_function(g: Gathering, tree: Tree) -> None:

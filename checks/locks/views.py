@@ -24,8 +24,6 @@ def create_view(g: Gathering, tree: Tree) -> None:
         return
     if old.kind is not Kind.VIEW:
         g.fail_if_sure(f"{old.name} is a {old.kind}")
-    elif not tree.flag("replace"):
-        g.fail_if_there(old, f"there is a relation {old.name} already")
     elif (select := tree.get("query")) is not None:
         _keep_columns(g, old, select, tree)
     g.lock(old, Mode.ACCESS_EXCLUSIVE)

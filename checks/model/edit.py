@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from checks.model.facts import CHILD_OF, OWNED_BY
 from checks.model.naming import is_relation
 from checks.model.relations import Column, Constraint, Index, Kind, Name, Relation
 from checks.model.schema import Schema
@@ -119,7 +120,7 @@ def current(schema: Schema, name: Name) -> Relation:
 
 def children(schema: Schema, name: Name) -> tuple[Relation, ...]:
     """Return the partitions and the inheriting tables directly below one."""
-    return tuple(one for one in schema.relations.values() if one.partition_of == name or name in one.inherits)
+    return tuple(schema.those(CHILD_OF, name))
 
 
 def family(schema: Schema, name: Name) -> Iterator[Name]:
@@ -149,6 +150,6 @@ def owned_sequences(schema: Schema, table: Name, column: str | None = None) -> t
     """Return the sequences that belong to a table, or to one column of it."""
     return tuple(
         one.name
-        for one in schema.relations.values()
-        if one.kind is Kind.SEQUENCE and one.owner and one.owner[0] == table and column in {None, one.owner[1]}
+        for one in schema.those(OWNED_BY, table)
+        if one.kind is Kind.SEQUENCE and one.owner and column in {None, one.owner[1]}
     )

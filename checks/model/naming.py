@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from checks.model.facts import CONSTRAINT, INDEX
 from checks.model.relations import Name
 from checks.model.schema import Schema
 
@@ -52,12 +53,12 @@ def is_relation(schema: Schema, name: Name) -> bool:
     """True when a table, view, sequence or index of this name exists."""
     if name in schema.relations:
         return True
-    return any(name.name in one.indexes for one in schema.relations.values() if one.name.schema == name.schema)
+    return bool(schema.those(INDEX, name))
 
 
 def is_constraint(schema: Schema, place: str, name: str) -> bool:
     """True when a table or domain in this schema has a constraint of this name."""
-    if any(name in one.constraints for one in schema.relations.values() if one.name.schema == place):
+    if schema.those(CONSTRAINT, Name(place, name)):
         return True
     return any(name in one.constraints for one in schema.types.values() if one.name.schema == place)
 

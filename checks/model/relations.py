@@ -177,6 +177,7 @@ class Relation:
     SELECT as SQL. `owner` is the table and column that a sequence belongs to. `triggers` have the function that each of
     them calls, `firings` when each of them does, as far as known; `rules` the relations that each of them names,
     `policies` their conditions as SQL. `has_rows` when the script that made it may have put many rows into it since.
+    `privileges` are those that statements have granted, by role ("public" is everybody); others may have more.
     """
 
     name: Name
@@ -203,6 +204,7 @@ class Relation:
     size: Size | None = None
     traffic: Traffic | None = None
     has_rows: bool = False
+    privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def is_table(self) -> bool:

@@ -15,6 +15,7 @@ from checks.model.steps.calls import follow_calls
 from checks.model.steps.drops import drop
 from checks.model.steps.extensions import create_extension
 from checks.model.steps.filled import empty, with_rows
+from checks.model.steps.grants import grant
 from checks.model.steps.indexes import create_index
 from checks.model.steps.paths import set_variable
 from checks.model.steps.programs import alter_function, create_function
@@ -34,12 +35,10 @@ def begin(schema: Schema) -> Schema:
 
     Temporary tables are gone with the session that made them.
     """
-    kept = empty(schema).relations
-    if any(name.schema == TEMPORARY for name in kept):
-        kept = {name: one for name, one in kept.items() if name.schema != TEMPORARY}
-    return replace(
-        schema, relations=kept, script=schema.script + 1, path=schema.usual_path, time_zone=schema.usual_time_zone
-    )
+    schema = empty(schema)
+    if gone := [name for name in schema.relations if name.schema == TEMPORARY]:
+        schema = schema.lacking(*gone)
+    return replace(schema, script=schema.script + 1, path=schema.usual_path, time_zone=schema.usual_time_zone)
 
 
 def replay(schema: Schema, statement: Statement) -> Schema:
@@ -120,6 +119,7 @@ _STEPS: dict[str, Callable[[Schema, Tree], Schema]] = {
     "CreateFunctionStmt": create_function,
     "AlterFunctionStmt": alter_function,
     "CreateTrigStmt": create_trigger,
+    "GrantStmt": grant,
     "RuleStmt": create_rule,
     "CreatePolicyStmt": create_policy,
     "AlterPolicyStmt": alter_policy,
@@ -137,7 +137,7 @@ _STEPS: dict[str, Callable[[Schema, Tree], Schema]] = {
 # nor above is a doubt.
 _UNSEEN = frozenset(
     """
-    CommentStmt SecLabelStmt GrantStmt GrantRoleStmt AlterDefaultPrivilegesStmt AlterOwnerStmt
+    CommentStmt SecLabelStmt GrantRoleStmt AlterDefaultPrivilegesStmt AlterOwnerStmt
     VariableShowStmt TransactionStmt LockStmt TruncateStmt VacuumStmt ClusterStmt ReindexStmt CopyStmt
     CheckPointStmt ConstraintsSetStmt NotifyStmt ListenStmt UnlistenStmt PrepareStmt DeallocateStmt
     DeclareCursorStmt ClosePortalStmt FetchStmt RefreshMatViewStmt

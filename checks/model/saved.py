@@ -13,6 +13,9 @@ from checks.model.coding import Misshapen, decoder, encode
 from checks.model.relations import Name, Relation
 from checks.model.schema import Schema
 
+NUMBERS_PER_MAJOR = 10_000
+"""How far apart the numbers of two major versions are: server_version_num of 18.6 is 180006."""
+
 FORMAT = 1
 """Grows when a file of now could not be read by what came before."""
 
@@ -48,7 +51,7 @@ class Saved:
     @property
     def major(self) -> int:
         """The major version of the server."""
-        return self.server_version // 10_000
+        return self.server_version // NUMBERS_PER_MAJOR
 
 
 def to_data(schema: Schema) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
+from checks.model.facts import CHILD_OF, INDEX, OF_TYPE, READS, REFERS_TO, Relations
 from checks.model.relations import PUBLIC, Column, Constraint, ConstraintKind, DataType, Name, Relation
 from checks.names import split
 
@@ -33,8 +35,8 @@ class Function:
     """A function or procedure. `volatility` is "immutable", "stable" or "volatile". Overloads share a name.
 
     `is_inlined` says that the server replaces a call by an expression, which may be less volatile than the function
-    says it is; `expression` is that, as SQL. `types` are those of the arguments that a call gives. `is_trigger` when
-    only triggers can call it.
+    says it is; `expression` is that, as SQL. `types` are those of the arguments that a call gives, `returns` what it
+    gives back, as far as known. `is_trigger` when only triggers can call it.
     """
 
     name: Name
@@ -45,6 +47,7 @@ class Function:
     types: tuple[DataType, ...] = ()
     expression: str = ""
     is_trigger: bool = False
+    returns: DataType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Schema:
     is that of the session, "" where it is not known. With `usual_path` and `usual_time_zone` every session begins.
     """
 
-    relations: Mapping[Name, Relation] = field(default_factory=dict)
+    relations: Mapping[Name, Relation] = field(default_factory=Relations)
     types: Mapping[Name, UserType] = field(default_factory=dict)
     functions: Mapping[Name, tuple[Function, ...]] = field(default_factory=dict)
     extensions: frozenset[str] = frozenset()
@@ -69,6 +72,19 @@ class Schema:
     time_zone: str = ""
     usual_time_zone: str = ""
     usual_path: tuple[str, ...] = (PUBLIC,)
+
+    def __post_init__(self) -> None:
+        """Have the relations with their index, whoever made the mapping."""
+        if type(self.relations) is not Relations:
+            object.__setattr__(self, "relations", Relations(self.relations))
+
+    def those(self, *fact: Any) -> list[Relation]:
+        """Return the relations that are found by a word of checks.model.facts and what it is about, in their order."""
+        return self._relations.with_fact(*fact)
+
+    def changed_since(self, before: Schema) -> list[Relation]:
+        """Return the relations that were not there, or not like this, in another schema."""
+        return self._relations.changed_since(before.relations)
 
     @property
     def is_certain(self) -> bool:
@@ -92,11 +108,7 @@ class Schema:
         """Return the table that has an index of this name, given as SQL."""
         schema, bare = split(name)
         candidates = (schema,) if schema else (TEMPORARY, *self.path)
-        for one in candidates:
-            for relation in self.relations.values():
-                if relation.name.schema == one and bare in relation.indexes:
-                    return relation
-        return None
+        return next((found for one in candidates for found in self.those(INDEX, Name(one, bare))), None)
 
     def find_type(self, kind: DataType) -> UserType | None:
         """Return the user's type behind a data type, or None for one that is built in or not known."""
@@ -110,30 +122,32 @@ class Schema:
 
     def referencing(self, name: Name) -> Iterator[tuple[Relation, Constraint]]:
         """Yield the tables with each foreign key that refers to a table, its own ones included."""
-        for relation in self.relations.values():
+        for relation in self.those(REFERS_TO, name):
             for constraint in relation.constraints.values():
                 if constraint.kind is ConstraintKind.FOREIGN_KEY and constraint.references == name:
                     yield relation, constraint
 
     def partitions(self, name: Name) -> Iterator[Relation]:
         """Yield the direct partitions of a table."""
-        return (one for one in self.relations.values() if one.partition_of == name)
+        return (one for one in self.those(CHILD_OF, name) if one.partition_of == name)
 
     def descendants(self, name: Name) -> Iterator[Relation]:
         """Yield every partition and every inheriting table below one, nearest first."""
-        below = [one for one in self.relations.values() if one.partition_of == name or name in one.inherits]
+        below = self.those(CHILD_OF, name)
         yield from below
         for one in below:
             yield from self.descendants(one.name)
 
     def readers(self, name: Name) -> Iterator[Relation]:
         """Yield the views that read a relation directly."""
-        return (one for one in self.relations.values() if name in one.reads)
+        return iter(self.those(READS, name))
 
     def users_of_type(self, name: Name) -> Iterator[tuple[Relation, Column]]:
         """Yield the columns that have a user's type, also through a domain over it or an array of it."""
         names = {name} | {one.name for one in self.types.values() if self._base(one) == name}
-        for relation in self.relations.values():
+        bare = {one.name for one in names}
+        having = {relation.name for one in bare for relation in self.those(OF_TYPE, one)}
+        for relation in (one for one in self.relations.values() if one.name in having) if having else ():
             for column in relation.columns.values():
                 kind = self.find_type(column.type)
                 if kind is not None and kind.name in names:
@@ -143,13 +157,17 @@ class Schema:
         under = self.find_type(kind.base) if kind.base else None
         return under.name if under else None
 
-    def having(self, relation: Relation) -> Schema:
-        """Return a schema with this relation, in the place of one of the same name."""
-        return replace(self, relations={**self.relations, relation.name: relation})
+    def having(self, *relations: Relation) -> Schema:
+        """Return a schema with these relations, each in the place of one of the same name."""
+        return replace(self, relations=self._relations.having(relations))
 
-    def lacking(self, name: Name) -> Schema:
-        """Return a schema without this relation."""
-        return replace(self, relations={key: one for key, one in self.relations.items() if key != name})
+    def lacking(self, *names: Name) -> Schema:
+        """Return a schema without these relations."""
+        return replace(self, relations=self._relations.lacking(names))
+
+    @property
+    def _relations(self) -> Relations:
+        return cast("Relations", self.relations)
 
     def doubting(self, reason: str) -> Schema:
         """Return a schema that may differ from the truth, for one reason more."""

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
+from importlib import import_module
 from typing import ClassVar
 
-from rich.console import Console
-from rich.text import Text
-
 from checks.errors import CheckError
-from checks.output.data import as_json
-from checks.output.github import as_github
 from checks.output.judged import Judged, Outcome, Placed
-from checks.output.markdown import as_markdown
-from checks.output.printable import printable
-from checks.output.sarif import as_sarif
-from checks.output.text import as_text
 
-__all__ = ["Format", "Judged", "Outcome", "OutputFailed", "Placed", "write", "write_refusal"]
+__all__ = ["Format", "Judged", "Outcome", "OutputFailed", "Placed", "as_written", "write_refusal"]
 
 
 class Format(StrEnum):
@@ -34,15 +23,6 @@ class Format(StrEnum):
     SARIF = "sarif"
     GITHUB = "github"
     MARKDOWN = "markdown"
-
-
-_WRITERS: dict[Format, Callable[[Outcome], str]] = {
-    Format.TEXT: as_text,
-    Format.JSON: as_json,
-    Format.SARIF: as_sarif,
-    Format.GITHUB: as_github,
-    Format.MARKDOWN: as_markdown,
-}
 
 
 class OutputFailed(CheckError):
@@ -57,15 +37,12 @@ class OutputFailed(CheckError):
         )
 
 
-def write(outcome: Outcome, output: Format) -> None:
-    """Write the whole report to standard output. Raises OutputFailed."""
-    _let_every_character_through()
-    try:
-        sys.stdout.write(_WRITERS[output](outcome))
-        sys.stdout.flush()
-    except OSError as error:
-        _write_no_more()
-        raise OutputFailed(problem=error.strerror or str(error)) from error
+def as_written(outcome: Outcome, output: Format) -> str:
+    """Return the whole report in a format, each of which has a module of its name."""
+    # Only the one that is asked for: what writes for a terminal takes as long to import as all the others.
+    module = import_module("checks.output.data" if output is Format.JSON else f"checks.output.{output}")
+    text: str = getattr(module, f"as_{output}")(outcome)
+    return text
 
 
 def write_refusal(error: CheckError, output: Format) -> None:
@@ -75,19 +52,13 @@ def write_refusal(error: CheckError, output: Format) -> None:
             sys.stdout.write(json.dumps({"error": {"code": error.code, "message": str(error)}}) + "\n")
             sys.stdout.flush()
         else:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(f"{error.code}: {error}")))
+            _print(f"{error.code}: {error}")
 
 
-def _let_every_character_through() -> None:
-    """Write what the encoding of standard output does not have as an escape, instead of failing at it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+def _print(text: str) -> None:
+    from rich.console import Console  # noqa: PLC0415 - a call that succeeds prints nothing there
+    from rich.text import Text  # noqa: PLC0415
 
+    from checks.output.printable import printable  # noqa: PLC0415
 
-def _write_no_more() -> None:
-    """Let Python's own flush at the end go nowhere: a second failure would replace our exit status."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(text)))

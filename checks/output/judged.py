@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from checks.finding import Finding, Report
 from checks.project.remembered import Remembered
 from checks.report import Part
+from checks.reviewing.review import Review
 from checks.risk import Risk
+
+
+class Shelf(Protocol):
+    """Where a text about one script is kept for the next call, under everything that it depends on."""
+
+    def taken(self, kind: str) -> str | None:
+        """Return a text of this kind that was put here before."""
+        ...
+
+    def put(self, kind: str, text: str) -> None:
+        """Keep a text of this kind."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One script with its place, as a path that can be opened from here, and its report."""
+    """One script with its place, as a path that can be opened from here, and its report.
+
+    `review` is that of the migration, with its forward script where one was asked for. On the `shelf` may lie what was
+    written of it before.
+    """
 
     path: str
     part: Part
     text: str
     report: Report | Remembered
     migration: str = ""
+    review: Review | None = None
+    shelf: Shelf | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +70,7 @@ class Outcome:
 
         The way back of the safest change, a new table, drops a table.
         """
-        forward = [one.report.classified.risk for one in self.judged if one.part is Part.FORWARD]
+        forward = [one.report.risk for one in self.judged if one.part is Part.FORWARD]
         return max(forward, default=Risk.SAFE)
 
     def findings(self) -> Iterator[tuple[str, Finding]]:

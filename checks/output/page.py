@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.console import Console
 from rich.text import Text
+
+_NARROWEST = 20  # columns that are left for a text, however deep it stands
 
 
 class Page:
@@ -18,6 +22,22 @@ class Page:
         # A file or a pipe: thousands of lines are written ten times as fast without asking the console about each.
         self._is_plain = self._console.color_system is None and not self._console.is_terminal
         self._lines: list[str] = []
+
+    @property
+    def width(self) -> int | None:
+        """The columns of a terminal. None for a file or a pipe: there a line is as long as it is."""
+        return None if self._is_plain else self._console.width
+
+    def folded(self, text: str, *, indent: int, taken: int = 0) -> list[str]:
+        """Return a text as lines that fit, without the indent that they get; names and addresses are never cut.
+
+        `taken` are columns of the first line that something before the text has taken.
+        """
+        if self.width is None:
+            return [text]
+        room = max(_NARROWEST, self.width - indent)
+        lines = wrap("x" * taken + text, room, break_long_words=False, break_on_hyphens=False)
+        return [lines[0][taken:], *lines[1:]] if lines else [""]
 
     def print(self, text: Text | str = "", end: str = "\n") -> None:
         """Add a line, or a part of one that does not end with `end`."""

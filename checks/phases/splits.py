@@ -43,9 +43,11 @@ def split(context: Context) -> tuple[Split, ...]:
     if any(change.verb in _UNTOLD for one in statements for change in one.changes):
         return ()
     settings = [one for one in statements if all(change.verb in _SETTINGS for change in one.changes)]
+    if len(statements) - len(settings) <= 1:
+        return ()
     about = {one.statement.index: _about(one) for one in context.seen if one.statement not in settings}
     groups = _groups(context, about)
-    if len(groups) == 1 or not groups:
+    if len(groups) == 1:
         return ()
     return tuple(_file(context, group, settings) for group in groups)
 

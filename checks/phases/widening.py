@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from checks.changes import Change, Verb
 from checks.model import DataType
+from checks.names import unqualified
+
+if TYPE_CHECKING:
+    from checks.context import Context, Seen
+    from checks.tree import Tree
 
 _INTEGERS = ("int2", "int4", "int8")
 _TEXTS = frozenset({"varchar", "text"})
@@ -38,3 +46,49 @@ def _grows(old: DataType, new: DataType) -> bool:
         (digits, scale), (more, wider) = ((*one.modifiers, 0)[:2] for one in (old, new))
         return wider >= scale and more - wider >= digits - scale
     return new.modifiers[0] >= old.modifiers[0]
+
+
+def keeps_every_value(change: Change, seen: Seen, context: Context) -> bool:
+    """True for a change of a column's type that no value can be lost by.
+
+    Both types are known, the new one is wider, and USING makes nothing else of the values.
+    """
+    index, column = seen.statement.index + 1, unqualified(change.name)
+    after = context.seen[index].before if index < len(context.seen) else context.after
+    before, then = seen.before.find(change.table), after.find(change.table)
+    old, new = (one.columns.get(column) if one else None for one in (before, then))
+    if change.verb is not Verb.COLUMN_TYPE or old is None or new is None or not is_wider(old.type, new.type):
+        return False
+    definitions = (
+        one.get("def_")
+        for one in seen.statement.tree.each("cmds")
+        if one.enum("subtype") == "AT_AlterColumnType" and one.text("name") == column
+    )
+    return all(one is not None and _takes_over(one, column) for one in definitions)
+
+
+def _takes_over(definition: Tree, column: str) -> bool:
+    """True when the new values are the old ones: without USING, or with the column there, bare or as the new type."""
+    using, kind = definition.get("raw_default"), definition.get("typeName")
+    if using is not None and using.tag == "TypeCast":
+        cast = using.get("typeName")
+        if cast is None or kind is None or cast.sql() != kind.sql():  # a type between the two may cut
+            return False
+        using = using.get("arg")
+    return using is None or (
+        using.tag == "ColumnRef" and [one.text("sval") for one in using.each("fields")] == [column]
+    )
+
+
+def widened(context: Context) -> list[str]:
+    """Return the columns whose type a script changes without a loss, as `table.column`, as the script writes them.
+
+    One whose type it changes more than once is among them only if each time is without.
+    """
+    found: dict[str, bool] = {}
+    for seen in context.seen:
+        for change in seen.statement.changes:
+            if change.verb is Verb.COLUMN_TYPE:
+                name = f"{change.table}.{change.name}"
+                found[name] = found.get(name, True) and keeps_every_value(change, seen, context)
+    return [name for name, is_kept in found.items() if is_kept]

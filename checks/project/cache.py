@@ -6,90 +6,112 @@ Anything else is as if there were none; a cache that cannot be written is no err
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import stat
-import sys
-import tempfile
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from checks.finding import Report
-from checks.lock_rows import lock_rows, not_analysed
+from checks.lock_rows import lock_rows, not_analysed, quiet_rows
 from checks.model import Schema
 from checks.model.coding import Misshapen, decoder, encode
-from checks.project.remembered import Remembered
+from checks.project import kept
+from checks.project.kept import digest as digest  # noqa: PLC0414 - what keys are made of
+from checks.project.remembered import Remembered, Told
+from checks.reviewing.review import Review
+from checks.risk import Risk
 
-MAX_BYTES = 64 * 2**20
-MAX_FILES = 32
 _KEPT_SCHEMAS = 2  # after the last migration, for one that is added; before it, for when that one is edited
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
-
-_remembered = decoder(Remembered)
+_told = decoder(Told)
+_review = decoder(Review)
 _schema = decoder(Schema)
+_Entry = tuple[int, int, Any]  # where its text begins and ends, and what is known of it without reading it
+_T = TypeVar("_T")
 
 
-@dataclass(slots=True)
 class Memory:
-    """The answers of one folder of migrations. `file` is where they are kept, or None: then they are forgotten.
+    """The answers of one folder of migrations to one kind of question, or to none that is kept.
 
     Keys are digests of all that an answer depends on. Only what was asked for in this call is kept for the next one.
+    The file is an index and the texts of the answers one after the other: those that nobody reads are not parsed. What
+    is read late may raise Misshapen, where the file is not of our making.
     """
 
-    file: Path | None = None
-    _known: dict[str, Any] = field(default_factory=dict)
-    _kept: dict[str, Any] = field(default_factory=dict)
-    _schemas: dict[str, Schema] = field(default_factory=dict)
-    _has_news: bool = False
+    def __init__(self, file: str | None = None) -> None:
+        """Read what is kept in a file; without one everything is forgotten."""
+        self._file = file
+        self._index, self._texts = _read(file) if file else ({}, memoryview(b""))
+        self._kept: dict[str, tuple[bytes | memoryview, Any]] = {}
+        self._schemas: dict[str, Schema] = {}
+        self._has_news = False
 
     @classmethod
-    def of(cls, folder: Path) -> Memory:
-        """Return what is remembered of a folder of migrations, in the user's folder for caches."""
-        place = _place()
-        if place is None:
-            return cls()
-        file = place / f"{digest('folder', str(folder.absolute()))}.json"
-        return cls(file, _read(file))
+    def of(cls, folder: Path, *how: object) -> Memory:
+        """Return what is remembered of a folder of migrations that is asked about in this way."""
+        return cls(kept.place("json", str(folder.absolute()), how))
 
     def report(self, key: str) -> Remembered | None:
         """Return what was said of a script, or None."""
         found = self._again(key)
-        with suppress(Misshapen):
-            return None if found is None else _remembered(found)
+        match found:
+            case (text, [str(risk), bool(is_analysed), bool(is_blocking)]) if risk in list(Risk):
+                read = partial(_decoded, _told, text)
+                return Remembered(Risk(risk), read, is_analysed=is_analysed, is_blocking=is_blocking)
         return None
+
+    def review(self, key: str) -> Review | None:
+        """Return the review of a migration, or None. It is read when somebody asks for any of it."""
+        found = self._again(key)
+        return None if found is None else cast("Review", Later(partial(_decoded, _review, found[0])))
 
     def schema(self, key: str) -> Schema | None:
         """Return a schema as it was left behind, or None."""
         found = self._again(key)
         with suppress(Misshapen):
-            return None if found is None else _schema(found)
+            return None if found is None else cast("Schema", _decoded(_schema, found[0]))
         return None
 
     def answer(self, key: str) -> bool | None:
         """Return yes or no, or None."""
         found = self._again(key)
-        return found if isinstance(found, bool) else None
+        return found[1] if found and isinstance(found[1], bool) else None
+
+    def text(self, key: str) -> str | None:
+        """Return a text, or None."""
+        found = self._again(key)
+        return None if found is None else str(found[0], "utf-8")
 
     def keep_report(self, key: str, report: Report) -> None:
         """Remember what a report says."""
-        told = Remembered(
+        if self._file is None:
+            return  # nobody will ask, and writing it takes a tenth of judging it
+        told = Told(
             findings=report.findings,
             classified=report.classified,
-            is_analysed=report.is_analysed,
             statement_count=len(report.statements),
             rows=tuple(lock_rows(report)),
+            quiet=tuple(quiet_rows(report)),
             unknown=tuple(not_analysed(report)),
         )
-        self._keep(key, encode(told))
+        self._keep(key, _encoded(told), [report.risk, report.is_analysed, report.is_blocking])
+
+    def keep_review(self, key: str, review: Review) -> None:
+        """Remember the review of a migration."""
+        if self._file is None:
+            return
+        self._keep(key, _encoded(review))
 
     def keep_answer(self, key: str, answer: bool) -> None:  # noqa: FBT001 - it is the value
         """Remember yes or no."""
-        self._keep(key, answer)
+        self._keep(key, b"", answer)
+
+    def keep_text(self, key: str, text: str) -> None:
+        """Remember a text."""
+        if self._file is not None:
+            self._keep(key, text.encode())
 
     def keep_schema(self, key: str, schema: Schema) -> None:
         """Remember a schema, if it is among the last ones."""
@@ -99,86 +121,72 @@ class Memory:
 
     def save(self) -> None:
         """Write what was asked for and what is new, unless nothing is."""
-        if self.file is None or not self._has_news:
+        if self._file is None or not self._has_news:
             return
-        kept = self._kept | {key: encode(schema) for key, schema in self._schemas.items()}
+        # A schema that was read and not made anew is among those that were asked for.
+        whole = self._kept | {key: (_encoded(one), None) for key, one in self._schemas.items()}
+        index: dict[str, _Entry] = {}
+        end = 0
+        for key, (text, known) in whole.items():
+            index[key] = (end, end + len(text), known)
+            end += len(text)
+        head = json.dumps(index, separators=(",", ":")).encode() + b"\n"
         with suppress(OSError):
-            _write(self.file, kept)
+            kept.write(self._file, head, b"".join(text for text, _ in whole.values()))
 
-    def _again(self, key: str) -> Any:
-        if (found := self._known.get(key)) is not None:
-            self._kept[key] = found
-        return found
+    def _again(self, key: str) -> tuple[bytes | memoryview, Any] | None:
+        if key in self._kept:
+            return self._kept[key]
+        match self._index.get(key):
+            case [int(start), int(end), known] if 0 <= start <= end <= len(self._texts):
+                self._kept[key] = found = self._texts[start:end], known
+                return found
+        return None
 
-    def _keep(self, key: str, value: Any) -> None:
-        self._kept[key] = value
+    def _keep(self, key: str, text: bytes, known: Any = None) -> None:
+        self._kept[key] = text, known
         self._has_news = True
 
 
-def digest(*parts: object) -> str:
-    """Return one name for all of these values; no two lists of them have the same."""
-    found = hashlib.sha256()
-    for part in parts:
-        content = part if isinstance(part, bytes) else repr(part).encode("utf-8", "surrogatepass")
-        found.update(f"{type(part).__name__} {len(content)}:".encode() + content)
-    return found.hexdigest()
+class Later:
+    """A value that is read when anything of it is asked for."""
+
+    __slots__ = ("_read", "_value")
+
+    def __init__(self, read: Callable[[], object]) -> None:
+        """Keep what reads it."""
+        self._read = read
+        self._value: object = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._value is None:
+            self._value = self._read()
+        return getattr(self._value, name)
 
 
-def _place() -> Path | None:
-    """Return the folder of the caches, or None where there is none for this user."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    with suppress(RuntimeError):  # a user without a home
-        return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "locktender"  # noqa: PTH117
-    return None
+def _encoded(value: object) -> bytes:
+    return json.dumps(encode(value), separators=(",", ":")).encode()
 
 
-def _version() -> str:
-    """Return a name for the checks as they are installed: their files, the parser and Python."""
-    root = Path(__file__).parent
-    files = sorted((str(one), (found := one.stat()).st_size, found.st_mtime_ns) for one in root.rglob("*.py"))
-    return digest(files, version("pglast"), sys.version)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return what a file of ours holds; nothing if it is not to be believed."""
+def _decoded(decode: Callable[[Any], _T], text: bytes | memoryview) -> _T:
+    """Return the value of a text. Raises Misshapen."""
     try:
-        if _may_be_others(file.parent.stat()):
-            return {}
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as opened:
-            found = os.fstat(opened.fileno())
-            if _may_be_others(found) or not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
-                return {}
-            seal, _, content = opened.read(MAX_BYTES + 1).partition(b"\n")
-    except OSError:
-        return {}
-    if seal.decode("ascii", "replace") != digest(_version(), content):
-        return {}
-    try:
-        data = json.loads(content)
+        data = json.loads(bytes(text))
     except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
+        raise Misshapen("is no JSON") from None
+    return decode(data)
 
 
-def _may_be_others(found: os.stat_result) -> bool:
-    """True for a file or folder that somebody else owns, or may write to."""
-    return found.st_uid != os.geteuid() or bool(found.st_mode & _OTHERS_WRITE)
-
-
-def _write(file: Path, kept: dict[str, Any]) -> None:
-    """Put a whole file in the place of the old one, and remove the oldest of the others when there are too many."""
-    content = json.dumps(kept, separators=(",", ":")).encode()
-    if len(content) > MAX_BYTES:
-        return
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number, made = tempfile.mkstemp(dir=file.parent)
+def _read(file: str) -> tuple[dict[str, Any], memoryview]:
+    """Return what a file of ours holds; nothing if it is not to be believed."""
+    content = kept.read(file)
+    if content is None:
+        return {}, memoryview(b"")
+    whole = cast("bytes", content.obj)
+    begin = len(whole) - len(content)  # behind the seal
+    end = whole.find(b"\n", begin) + 1
     try:
-        with os.fdopen(number, "wb") as opened:
-            opened.write(digest(_version(), content).encode() + b"\n" + content)
-        Path(made).replace(file)
-    except OSError:
-        Path(made).unlink()
-        raise
-    others = sorted(file.parent.glob("*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
-    for one in others[MAX_FILES:]:
-        one.unlink()
+        index = json.loads(whole[begin:end])
+    except (ValueError, RecursionError):
+        index = None
+    return (index, content[end - begin :]) if isinstance(index, dict) else ({}, memoryview(b""))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from checks.errors import CheckError
+from checks.project import looking
+from checks.project.looking import MAX_JUDGED_FILE_BYTES as MAX_JUDGED_FILE_BYTES  # noqa: PLC0414 - a limit like these
 
 MAX_FILE_BYTES = 5_000_000
-# Where files are only judged, and their data can be cut out. One of 50 MB takes 900 MB and 8 s, parsed (measured).
-MAX_JUDGED_FILE_BYTES = 60_000_000
 MAX_FOLDER_BYTES = 500_000_000
 MAX_FILES = 20_000
-
-# Of version control itself: as large as the whole history, and never a migration.
-_PASSED_OVER = frozenset({".git", ".hg", ".svn"})
 
 
 class PathMissing(CheckError):
@@ -125,20 +121,21 @@ def read_folder(path: Path, *, entries: tuple[str, ...] = (), largest: int | Non
     """
     if not is_folder(path):
         raise FolderMissing(folder=path)
-    root = path.resolve()
+    root = looking.real(str(path))
+    limit = MAX_FILE_BYTES if largest is None else largest
     files: dict[str, bytes] = {}
     size_bytes = 0
-    for number, entry in enumerate(_entries(root, entries), start=1):
+    for number, (name, place) in enumerate(_files(Path(root), entries), start=1):
         if number > MAX_FILES:
             raise TooManyFiles(folder=path)
-        if entry.is_file():
-            name = entry.relative_to(root).as_posix()
-            files[name] = _read(entry, name, MAX_FILE_BYTES if largest is None else largest)
+        if place:
+            files[name] = _read(place, name, limit)
             size_bytes += len(files[name])
             if size_bytes > MAX_FOLDER_BYTES:
                 raise FolderTooLarge(folder=path)
     if not files:
         raise FolderEmpty(folder=path)
+    looking.have_read(root, entries, files)
     return dict(sorted(files.items()))
 
 
@@ -149,7 +146,7 @@ def folder_below(path: Path, names: Iterable[str]) -> Path:
     """
     for name in names:
         if is_folder(path / name):
-            if not (path / name).resolve().is_relative_to(path.resolve()):
+            if not Path(looking.real(str(path / name))).is_relative_to(looking.real(str(path))):
                 raise SymlinkOutside(path=name)
             return path / name
     return path
@@ -157,7 +154,7 @@ def folder_below(path: Path, names: Iterable[str]) -> Path:
 
 def is_folder(path: Path | str) -> bool:
     """True for a folder that can be seen; where a parent is closed, Path.is_dir would raise."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return looking.is_folder(str(path))
 
 
 def read_file(path: str, *, largest: int | None = None) -> bytes:
@@ -184,25 +181,18 @@ def within_limit(path: str, content: bytes, *, largest: int | None = None) -> by
     return content
 
 
-def _entries(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Yield everything below a folder that is no folder itself, refusing links that lead out."""
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            children = sorted(folder.iterdir())
-        except OSError as error:
-            raise FileUnreadable(path=str(folder), problem=error.strerror or "unknown reason") from error
-        for child in children:
-            if child.name in _PASSED_OVER or (names and folder == root and child.name not in names):
-                continue
-            if child.is_symlink():
-                _refuse_outside(child, root)
-                yield child
-            elif child.is_dir():
-                waiting.append(child)
-            else:
-                yield child
+def _files(root: Path, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield everything below a folder that is no folder itself, refusing links that lead out.
+
+    Each with its path in the folder and, for a regular file, that by which it can be opened, else "".
+    """
+    try:
+        for name, entry in looking.entries(str(root), names):
+            if entry.is_symlink():
+                _refuse_outside(root / name, root)
+            yield name, entry.path if entry.is_file() else ""
+    except OSError as error:
+        raise FileUnreadable(path=str(error.filename), problem=error.strerror or "unknown reason") from error
 
 
 def _refuse_outside(link: Path, root: Path) -> None:
@@ -215,11 +205,9 @@ def _refuse_outside(link: Path, root: Path) -> None:
         raise SymlinkOutside(path=name)
 
 
-def _read(entry: Path, name: str, largest: int) -> bytes:
+def _read(place: str, name: str, largest: int) -> bytes:
     try:
-        with entry.open("rb") as file:
-            # One byte more than allowed tells "too large" without loading the rest of it.
-            content = file.read(largest + 1)
+        # One byte more than allowed tells "too large" without loading the rest of it.
+        return within_limit(name, looking.content(place, largest=largest), largest=largest)
     except OSError as error:
         raise FileUnreadable(path=name, problem=error.strerror or "unknown reason") from error
-    return within_limit(name, content, largest=largest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from checks.project.cache import Memory, digest
 from checks.project.files import MAX_JUDGED_FILE_BYTES, folder_below
 from checks.project.history import history_findings
 from checks.project.remembered import Remembered
+from checks.project.reviews import review_of
 from checks.report import Part, follow, judge, unanalysed
+from checks.reviewing.review import Review
 from checks.statements import parse
 
 
@@ -51,14 +53,15 @@ class Project:
         )
 
 
-def read_project(path: Path, layout: Layout, *, base: str = "") -> Project:
+def read_project(path: Path, layout: Layout, *, base: str = "", files: Mapping[str, bytes] | None = None) -> Project:
     """Return what a folder holds now and, where a base is named, what it held there.
 
-    Raises what `read_files`, the layout and `files_at` raise.
+    `files` are those of the folder where they were read already. Raises what `read_files`, the layout and
+    `files_at` raise.
     """
     folder = folder_below(path, layout.folders)
     shown = _shown(folder)
-    migrations = layout.read(read_files(path, layout, largest=MAX_JUDGED_FILE_BYTES))
+    migrations = layout.read(read_files(path, layout, largest=MAX_JUDGED_FILE_BYTES) if files is None else files)
     if not base:
         return Project(layout, shown, migrations)
     began, tip = (_migrations_at(folder, commit, layout) for commit in (merge_base(folder, base), base))
@@ -90,15 +93,19 @@ class Start:
     is_sized: bool = False
 
 
-def judged(project: Project, start: Start, *, style: bool = False, memory: Memory | None = None) -> Iterator[Judged]:
+def judged(
+    project: Project, start: Start, *, style: bool = False, memory: Memory | None = None, reviewed: bool = False
+) -> Iterator[Judged]:
     """Yield every script of every new migration, judged on the schema it meets; the others are only followed.
 
     The way back and the verify script are judged on what the forward script leaves behind. What `memory` knows is not
-    judged again. Raises NotUtf8.
+    judged again. Forward scripts are `reviewed` too on request. Raises NotUtf8.
     """
     memory = memory or Memory()
     schema = _start(project, start, memory)
     way = _Way(project, schema, digest(start.version, json.dumps(encode(schema))), memory)
+    # What goes out together is compared with what was there before all of it; a whole history never did.
+    since = _Since() if project.base is not None or start.applied else None
     for migration in project.migrations:
         if migration.name in start.applied:
             continue
@@ -106,11 +113,48 @@ def judged(project: Project, start: Start, *, style: bool = False, memory: Memor
             way.pass_by(migration)
             continue
         world = World(UNKNOWN, start.version, wraps_in_transaction=migration.is_transactional is not False)
-        yield _judge(way, migration, Part.FORWARD, world, style=style)
+        review = _Reviewing(way, migration, world, since) if reviewed else None
+        parts = [_judge(way, migration, Part.FORWARD, world, style=style)]
         wraps = {Part.ROLLBACK: migration.is_rollback_transactional is not False, Part.VERIFY: True}
         for part, is_wrapped in wraps.items():
             if getattr(migration, part) is not None:
-                yield _judge(way, migration, part, replace(world, wraps_in_transaction=is_wrapped), style=style)
+                parts.append(_judge(way, migration, part, replace(world, wraps_in_transaction=is_wrapped), style=style))
+        if review is not None:
+            parts[0] = review.add_to(parts)
+        yield from parts
+
+
+@dataclass(slots=True)
+class _Since:
+    """How far the history was followed where the first new migration begins; None before that."""
+
+    way: _Way | None = None
+
+
+class _Reviewing:
+    """One migration that is about to be judged, and then reviewed, unless that is remembered."""
+
+    def __init__(self, way: _Way, migration: MigrationFiles, world: World, since: _Since | None) -> None:
+        self.way, self.migration, self.since = way, migration, since
+        self.key = way.key_of_review(migration, world, (since.way or way).place if since else "")
+        self.known = way.memory.review(self.key)
+        self.world = replace(world, schema=way.schema) if self.known is None else world
+        if since is not None and since.way is None:
+            since.way = way.copy()
+
+    def add_to(self, parts: list[Judged]) -> Judged:
+        """Return the forward script, the first of these, with the review of all, which is written of it too."""
+        first = parts[0]
+        shelf = _Shelf(self.way.memory, digest(first.shelf.key, self.key)) if isinstance(first.shelf, _Shelf) else None
+        return replace(first, review=self._of(parts), shelf=shelf)
+
+    def _of(self, parts: list[Judged]) -> Review:
+        if self.known is None:
+            reports = {one.part: one.report for one in parts}
+            old = self.since.way.schema if self.since and self.since.way else None
+            self.known = review_of(self.way.project.layout, self.migration, self.world, reports, old=old)
+            self.way.memory.keep_review(self.key, self.known)
+        return self.known
 
 
 class _Way:
@@ -125,6 +169,12 @@ class _Way:
         self._schema = schema
         self._passed: list[tuple[MigrationFiles, str]] = []
 
+    def copy(self) -> _Way:
+        """Return this place, to stay there while the other goes on."""
+        other = _Way(self.project, self._schema, self.place, self.memory)
+        other._passed = list(self._passed)
+        return other
+
     def pass_by(self, migration: MigrationFiles) -> None:
         """Go on behind a migration without looking at what it does."""
         self.place = digest(self.place, self._script(migration, Part.FORWARD))
@@ -134,6 +184,12 @@ class _Way:
         """Return a name for a judgement: of the script, of all before it, and of how it is judged."""
         script = self._script(migration, part)
         return digest(self.place, script, part.value, world.wraps_in_transaction, style)
+
+    def key_of_review(self, migration: MigrationFiles, world: World, since: str) -> str:
+        """Return a name for a review: of all the files, of what is before them, and of where old code is."""
+        scripts = [self._script(migration, part) for part in Part if getattr(migration, part) is not None]
+        wraps = world.wraps_in_transaction, migration.is_rollback_transactional
+        return digest("review", self.place, scripts, migration.notes or b"", wraps, since)
 
     def _script(self, migration: MigrationFiles, part: Part) -> str:
         how = (self.project.layout.name, migration.name, migration.paths.get(part), migration.unknown.get(part))
@@ -210,7 +266,22 @@ def _judge(way: _Way, migration: MigrationFiles, part: Part, world: World, *, st
         report = made
     elif part is Part.FORWARD:
         way.pass_by(migration)
-    return Judged(f"{project.shown}{path}", part, text, report, migration.name)
+    place = f"{project.shown}{path}"
+    return Judged(place, part, text, report, migration.name, shelf=_Shelf(way.memory, digest(key, place)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """What was written of one script before, in the memory of the whole. `key` is of all that it is written of."""
+
+    memory: Memory
+    key: str
+
+    def taken(self, kind: str) -> str | None:
+        return self.memory.text(f"{kind} {self.key}")
+
+    def put(self, kind: str, text: str) -> None:
+        self.memory.keep_text(f"{kind} {self.key}", text)
 
 
 def _follow(project: Project, schema: Schema, migration: MigrationFiles) -> Schema:

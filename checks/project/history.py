@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from checks.comments.directives import Kind as Said
+from checks.comments.directives import directives
 from checks.errors import Unparsable
 from checks.finding import Finding, Group, Rule, Severity
 from checks.layouts.base import Kind, MigrationFiles
-from checks.statements import holds_statement
+from checks.statements import holds_statement, parse
 
 _FORWARD, _ROLLBACK = "forward", "rollback"
 
@@ -69,7 +71,21 @@ ROLLBACK_MISSING = Rule(
     bad="-- 0001_users.up.sql without 0001_users.down.sql",
     good="-- 0001_users.up.sql and 0001_users.down.sql",
 )
-HISTORY_RULES = (OUT_OF_ORDER, CHANGED, DUPLICATE, ROLLBACK_MISSING)
+CONTRACT_UNKNOWN = Rule(
+    code="contract-names-nothing",
+    title="Contract of a migration that is not there",
+    severity=Severity.WARNING,
+    group=Group.SCRIPT,
+    why="A contract waits until the expand that it names is deployed and has soaked. A name that no migration has is "
+    "never deployed: the release is refused, at the moment it was to start.",
+    blocks="Nothing: it is not applied.",
+    help="Write the name of the migration as its file or folder has it.",
+    source="what a release asks of a contract",
+    judge=lambda _: (),
+    bad="-- locktender: contracts 0001_expnd after 2.6, where there is 0001_expand.up.sql",
+    good="-- locktender: contracts 0001_expand after 2.6",
+)
+HISTORY_RULES = (OUT_OF_ORDER, CHANGED, DUPLICATE, ROLLBACK_MISSING, CONTRACT_UNKNOWN)
 """The texts of these findings; they are found here, not by `Rule.judge`."""
 
 
@@ -88,6 +104,7 @@ def history_findings(
     yield from _early(now, frozenset(known), meanwhile)
     yield from _twice(now, new, meanwhile)
     yield from _without_way_back(new)
+    yield from _unknown_contracts(new, {one.name for one in (*now, *base, *tip)})
 
 
 def _changed(now: Sequence[MigrationFiles], base: Sequence[MigrationFiles]) -> Iterator[tuple[str, Finding]]:
@@ -140,6 +157,20 @@ def _without_way_back(new: Sequence[MigrationFiles]) -> Iterator[tuple[str, Find
         elif not _does_something(one.rollback):
             told = f"The rollback script of {one.name} holds no statement."
             yield _found(one, ROLLBACK_MISSING, told, part=_ROLLBACK)
+
+
+def _unknown_contracts(new: Sequence[MigrationFiles], names: set[str]) -> Iterator[tuple[str, Finding]]:
+    for one in new:
+        if b"contracts" not in one.forward.lower():
+            continue
+        try:
+            said = directives(parse(one.forward.decode(errors="replace")))
+        except Unparsable:
+            continue  # its own report says so
+        for each in said:
+            if each.kind is Said.CONTRACTS and each.argument not in names:
+                told = f"{one.name} contracts {each.argument} (line {each.line}), and there is no such migration."
+                yield _found(one, CONTRACT_UNKNOWN, told)
 
 
 def _does_something(script: bytes) -> bool:

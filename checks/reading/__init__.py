@@ -181,7 +181,12 @@ def _truncate(tree: Tree) -> tuple[Change, ...]:
 def _copy(tree: Tree) -> tuple[Change, ...]:
     if tree.flag("is_program"):
         return (Change(Verb.COPY_PROGRAM, table=tree.relation(), name=tree.text("filename")),)
-    return (Change(Verb.UNKNOWN, table=tree.relation(), detail="COPY with a file or a client's data"),)
+    if tree.flag("is_from"):
+        return (Change(Verb.INSERT, table=tree.relation()),)
+    if tree.text("filename"):
+        return (Change(Verb.UNKNOWN, table=tree.relation(), detail="COPY into a file of the server"),)
+    query = tree.get("query")
+    return data_changes(query) if query is not None else (Change(Verb.READ),)
 
 
 def _view(tree: Tree) -> tuple[Change, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from checks.alterations.commands import Command
 from checks.alterations.type_changes import TypeChange
@@ -175,9 +176,10 @@ class _Swap:
     def _is_simple(self, index: Index) -> bool:
         alone = index.uses == frozenset({self.command.name}) and index.columns == (self.command.name,)
         carried = [one for one in self._constraints if one.index == index.name]
+        if not alone or index.predicate or any(one not in self._keyed for one in carried):
+            return False
         made = _definition(index)
-        plain = made is None or not (made.each("options") or made.flag("nulls_not_distinct"))
-        return alone and plain and not index.predicate and all(one in self._keyed for one in carried)
+        return made is None or not (made.each("options") or made.flag("nulls_not_distinct"))
 
     def _index_again(self, index: Index) -> str:
         unique = "UNIQUE " if index.is_unique else ""
@@ -231,7 +233,12 @@ class _Swap:
 
 def _definition(index: Index) -> Tree | None:
     """Return the statement that made an index, or None for one that a constraint brought along."""
-    statements = parse(index.definition).statements if index.definition else ()
+    return _made_by(index.definition) if index.definition else None
+
+
+@lru_cache(maxsize=64)  # each part of a recipe asks for the same few
+def _made_by(definition: str) -> Tree | None:
+    statements = parse(definition).statements
     return statements[0].tree if statements and statements[0].tree.tag == "IndexStmt" else None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from checks.alterations.type_words import type_words
+from checks.batching.keys import directive, keys_of
 from checks.context import DEFAULT_VERSION
-from checks.model import ConstraintKind, DataType, Relation
-from checks.names import derived, qualified, quote, sibling
+from checks.model import Relation
+from checks.names import derived, sibling
 
 _SECURITY_INVOKER_SINCE = 15
-_BATCH = 10_000
 
 
 def table_behind_view(table: str, new: str, *, version: int = DEFAULT_VERSION) -> str:
@@ -55,9 +56,9 @@ def column_synced(table: str, old: str, new: str, relation: Relation | None) -> 
         return ""
     function, trigger = derived(table, "keep", _bare(new)), derived(table, "keep", _bare(new))
     placed = sibling(table, function)
-    key = _key(relation)
-    batch = f"{key} BETWEEN 1 AND {_BATCH} AND {new} IS DISTINCT FROM {old}" if key else f"{new} IS DISTINCT FROM {old}"
-    often = f"in steps of {_BATCH} by {key}, each in a transaction of its own" if key else "in small steps by the key"
+    keys = keys_of(relation)
+    often = "in batches, each in a transaction of its own" if keys else "in small steps: no key is known to go by"
+    comment = f"{directive(table, keys[0])}\n" if keys else ""
     return f"""\
 -- 1. Expand: the new column, and a trigger that keeps both equal whoever writes.
 ALTER TABLE {table} ADD COLUMN {new} {type_words(column.type)};
@@ -76,22 +77,10 @@ $$;
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}
 FOR EACH ROW EXECUTE FUNCTION {placed}();
 -- 2. Migrate: {often}.
-UPDATE {table} SET {new} = {old} WHERE {batch};
+{comment}UPDATE {table} SET {new} = {old} WHERE {new} IS DISTINCT FROM {old};
 -- 3. Contract, in a migration of its own, when no application uses {old} any more:
 -- DROP TRIGGER {trigger} ON {table}; DROP FUNCTION {placed}(); ALTER TABLE {table} DROP COLUMN {old};"""  # noqa: S608 - the same
 
-
-def type_words(kind: DataType) -> str:
-    """Return a type as SQL."""
-    written = _WRITTEN.get(kind.name, kind.name)
-    name = written if kind.is_built_in else qualified(kind.schema, kind.name)
-    modifiers = f"({', '.join(str(one) for one in kind.modifiers)})" if kind.modifiers else ""
-    return f"{name}{modifiers}{' ' + kind.fields if kind.fields else ''}{'[]' if kind.is_array else ''}"
-
-
-# The names that people write. The type "char" is another than char.
-_WRITTEN = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bool": "boolean", "bpchar": "char",
-            "float4": "real", "float8": "double precision", "char": '"char"'}  # fmt: skip
 
 _TOGETHER = "-- In one transaction. The old name stays, as"
 
@@ -108,12 +97,3 @@ def _grants(view: str, table: str, version: int) -> str:
 
 def _bare(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
-def _key(relation: Relation) -> str:
-    """Return the single whole-number column of the primary key as SQL, or ""."""
-    keys = [one.columns for one in relation.constraints.values() if one.kind is ConstraintKind.PRIMARY_KEY]
-    if len(keys) != 1 or len(keys[0]) != 1:
-        return ""
-    column = relation.columns.get(keys[0][0])
-    return quote(column.name) if column and column.type.name in {"int2", "int4", "int8"} else ""

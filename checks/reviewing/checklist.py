@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.changes import Verb
@@ -12,39 +12,55 @@ from checks.estimate import Estimate, estimates
 from checks.integrity.questions import expectations
 from checks.model import Name
 from checks.names import unqualified
-from checks.phases import compatibility, split
+from checks.outside import Untold
+from checks.phases import Compatibility, compatibility, split
 from checks.report import follow
 from checks.reviewing.notes import ASKED, missing
-from checks.reviewing.values import Item, Outcome, Subject
+from checks.reviewing.values import Item, ItemOutcome, Subject
 from checks.reviewing.way_back import judge_way_back
 from checks.statements import Statement, parse
+from checks.transactions import aim_in, is_mixed, is_one_transaction
 from checks.words import listed, span_words
+
+Followed = Context | Unparsable
+"""A script with what each of its statements does, or why it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Review:
-    """The subject with its scripts followed, or why one cannot be."""
+    """The subject with its scripts followed, and what else was found out of them already."""
 
     subject: Subject
-    forward: Context | Unparsable
-    rollback: Context | Unparsable | None
+    forward: Followed
+    rollback: Followed | None
+    judged: Compatibility | None
+    estimated: Sequence[Sequence[Estimate]] | None
 
 
-def checklist(subject: Subject) -> tuple[Item, ...]:
-    """Return the items of the checklist, always all of them, in the order a reviewer reads them. Never raises."""
-    forward = _followed(subject.files.forward, subject.world)
-    rollback = None
-    if subject.files.rollback is not None:
+def checklist(
+    subject: Subject,
+    *,
+    forward: Followed | None = None,
+    rollback: Followed | None = None,
+    judged: Compatibility | None = None,
+    estimated: Sequence[Sequence[Estimate]] | None = None,
+) -> tuple[Item, ...]:
+    """Return the items of the checklist, always all of them, in the order a reviewer reads them. Never raises.
+
+    What was followed, judged and estimated before of these scripts can be given; the rest is found out here.
+    """
+    forward = forward or _followed(subject.files.forward, subject.world)
+    if rollback is None and subject.files.rollback is not None:
         after = subject.world if isinstance(forward, Unparsable) else _after(forward)
         rollback = _followed(subject.files.rollback, after)
-    review = _Review(subject, forward, rollback)
+    review = _Review(subject, forward, rollback, judged, estimated)
     return tuple(Item(code, title, *ask(review)) for code, title, ask in _ITEMS)
 
 
-_Answer = tuple[Outcome, str, tuple[str, ...]]
+_Answer = tuple[ItemOutcome, str, tuple[str, ...]]
 
 
-def _followed(script: bytes, world: World) -> Context | Unparsable:
+def _followed(script: bytes, world: World) -> Followed:
     try:
         return follow(parse(_text(script)), world)
     except Unparsable as refused:
@@ -61,16 +77,16 @@ def _text(script: bytes) -> str:
 
 
 def _unread(refused: Unparsable) -> _Answer:
-    return Outcome.NOT_KNOWN, "The migration cannot be read.", (str(refused),)
+    return ItemOutcome.NOT_KNOWN, "The migration cannot be read.", (str(refused),)
 
 
 def _present(review: _Review) -> _Answer:
     if isinstance(review.forward, Unparsable):
-        return Outcome.NOT_MET, "The migration cannot be read.", (str(review.forward),)
+        return ItemOutcome.NOT_MET, "The migration cannot be read.", (str(review.forward),)
     count = len(review.forward.seen)
     if not count:
-        return Outcome.NOT_MET, "The file holds no statement.", ()
-    return Outcome.MET, f"{count} statement{'s' * (count > 1)} in {_path(review, 'forward')}.", ()
+        return ItemOutcome.NOT_MET, "The file holds no statement.", ()
+    return ItemOutcome.MET, f"{count} statement{'s' * (count > 1)} in {_path(review, 'forward')}.", ()
 
 
 def _path(review: _Review, part: str) -> str:
@@ -80,31 +96,33 @@ def _path(review: _Review, part: str) -> str:
 def _compatible(review: _Review) -> _Answer:
     if isinstance(review.forward, Unparsable):
         return _unread(review.forward)
-    judged = compatibility(review.forward, old=review.subject.old)
+    judged = review.judged or compatibility(review.forward, old=review.subject.old)
     breaks = tuple(f"line {one.line}: {one.words}" for one in judged.breaks)
     doubts = tuple(f"line {one.line}: not known: {one.words}" for one in judged.unknown)
     if judged.breaks and review.subject.contracts:
         expands = listed([one.expand for one in review.subject.contracts])
-        outcome = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.NOT_KNOWN}[review.subject.is_ready]
+        outcome = {True: ItemOutcome.MET, False: ItemOutcome.NOT_MET, None: ItemOutcome.NOT_KNOWN}[
+            review.subject.is_ready
+        ]
         words = {
-            Outcome.MET: f"It takes away what {expands} replaced, and no application that needs it is left.",
-            Outcome.NOT_MET: f"It takes away what {expands} replaced, too early.",
-            Outcome.NOT_KNOWN: f"It takes away what {expands} replaced; whether the time has come was not looked at.",
+            ItemOutcome.MET: f"It takes away what {expands} replaced, and no application that needs it is left.",
+            ItemOutcome.NOT_MET: f"It takes away what {expands} replaced, too early.",
+            ItemOutcome.NOT_KNOWN: f"It takes away what {expands} replaced; whether it is time was not looked at.",
         }
         return outcome, words[outcome], breaks + doubts
     if judged.is_compatible is None:
-        return Outcome.NOT_KNOWN, "Nothing breaks for sure, but not everything can be told.", doubts
+        return ItemOutcome.NOT_KNOWN, "Nothing breaks for sure, but not everything can be told.", doubts
     if judged.breaks:
-        return Outcome.NOT_MET, "Application code of before fails after it.", breaks + doubts
-    return Outcome.MET, "Application code of before runs on the schema after it.", ()
+        return ItemOutcome.NOT_MET, "Application code of before fails after it.", breaks + doubts
+    return ItemOutcome.MET, "Application code of before runs on the schema after it.", ()
 
 
 def _rollback(review: _Review) -> _Answer:
     forward, rollback = review.forward, review.rollback
     if rollback is None:
-        return Outcome.NOT_MET, "There is no rollback script.", ()
+        return ItemOutcome.NOT_MET, "There is no rollback script.", ()
     if isinstance(rollback, Unparsable):
-        return Outcome.NOT_MET, "The rollback script cannot be read.", (str(rollback),)
+        return ItemOutcome.NOT_MET, "The rollback script cannot be read.", (str(rollback),)
     if isinstance(forward, Unparsable):
         return _unread(forward)
     return judge_way_back(forward, rollback)
@@ -118,20 +136,20 @@ def _integrity(review: _Review) -> _Answer:
         return _unread(review.forward)
     touched = _touched(review.forward)
     if not touched:
-        return Outcome.MET, "It changes no table, so nothing has to be asked.", ()
+        return ItemOutcome.MET, "It changes no table, so nothing has to be asked.", ()
     if review.subject.files.verify is None:
-        return Outcome.NOT_MET, f"No verify script asks about {listed([str(one) for one in touched])}.", ()
+        return ItemOutcome.NOT_MET, f"No verify script asks about {listed([str(one) for one in touched])}.", ()
     try:
         checks = expectations(_text(review.subject.files.verify))
     except CheckError as refused:
-        return Outcome.NOT_MET, "The verify script cannot be used.", (str(refused),)
+        return ItemOutcome.NOT_MET, "The verify script cannot be used.", (str(refused),)
     schema = review.forward.after
     asked = {name for one in checks for name in _asked_about(parse(one.sql).statements[0])}
     evidence = tuple(f"line {one.line}: {one.title}: {one.expectation}" for one in checks)
     left = [str(one) for one, names in touched.items() if one in schema.relations and asked.isdisjoint(names)]
     if left:
-        return Outcome.NOT_MET, f"The verify script asks nothing about {listed(left)}.", evidence
-    return Outcome.MET, f"{len(checks)} check{'s' * (len(checks) > 1)} of what it changes.", evidence
+        return ItemOutcome.NOT_MET, f"The verify script asks nothing about {listed(left)}.", evidence
+    return ItemOutcome.MET, f"{len(checks)} check{'s' * (len(checks) > 1)} of what it changes.", evidence
 
 
 def _touched(context: Context) -> dict[Name, set[str]]:
@@ -159,7 +177,7 @@ def _performance(review: _Review) -> _Answer:
         return _unread(review.forward)
     context = review.forward
     felt: list[tuple[int, Estimate]] = []
-    for seen, about in zip(context.seen, estimates(context), strict=True):
+    for seen, about in zip(context.seen, review.estimated or estimates(context), strict=True):
         names = {one.relation for one in seen.effects.felt}
         felt.extend((seen.statement.line, one) for one in about if one.relation in names)
     evidence = tuple(f"line {line}: {one.words}" for line, one in felt)
@@ -167,46 +185,46 @@ def _performance(review: _Review) -> _Answer:
         f"line {seen.statement.line}: not analysed: {what}" for seen in context.seen for what in seen.effects.unknown
     ]
     if unknown or any(one.slow_seconds is None for _, one in felt):
-        return Outcome.NOT_KNOWN, "How long others wait cannot be told.", (*evidence, *unknown)
+        return ItemOutcome.NOT_KNOWN, "How long others wait cannot be told.", (*evidence, *unknown)
     if not felt:
-        return Outcome.MET, "Nobody who reads or writes waits for it.", ()
+        return ItemOutcome.MET, "Nobody who reads or writes waits for it.", ()
     longest = max((one for _, one in felt), key=lambda one: one.slow_seconds or 0)
     time = span_words(longest.seconds or 0, longest.slow_seconds or 0)
-    return Outcome.MET, f"Others wait for {longest.relation} longest: {time}.", evidence
+    return ItemOutcome.MET, f"Others wait for {longest.relation} longest: {time}.", evidence
 
 
 def _repeatable(review: _Review) -> _Answer:
     if isinstance(review.forward, Unparsable):
         return _unread(review.forward)
     context, statements = review.forward, review.forward.script.statements
-    alone = [one for one in statements if one.outside_transaction]
+    alone = [one for one in statements if one.outside_transaction or aim_in(context.script, one)]
     if begun := [f"line {one.line}: {one.kind}" for one in statements if one.transaction_control]:
-        return Outcome.NOT_MET, "It controls the transaction itself.", tuple(begun)
-    if alone:
-        return _alone(context, alone[0])
+        return ItemOutcome.NOT_MET, "It controls the transaction itself.", tuple(begun)
+    if not is_one_transaction(context.script):
+        return _alone(context, (alone or statements)[0])
     if context.world.wraps_in_transaction:
-        return Outcome.MET, "It runs in one transaction: everything or nothing.", ()
-    return Outcome.NOT_KNOWN, "Nothing puts it into one transaction.", ()
+        return ItemOutcome.MET, "It runs in one transaction: everything or nothing.", ()
+    return ItemOutcome.NOT_KNOWN, "Nothing puts it into one transaction.", ()
 
 
 def _alone(context: Context, statement: Statement) -> _Answer:
-    if len(context.script.statements) > 1:
+    if is_mixed(context.script):
         files = tuple(f"a file of its own for {one.title}" for one in split(context))
-        return Outcome.NOT_MET, "It can stop halfway: a statement that must run alone stands beside others.", files
-    index = statement.concurrent_index
-    if index is not None and index.action != "reindex" and index.name:
-        return Outcome.MET, "It can be run again: what it makes or drops is looked at first.", ()
-    return Outcome.NOT_MET, f"{statement.kind} cannot be run again safely after it was cut off.", ()
+        return ItemOutcome.NOT_MET, "It can stop halfway: a statement that must run alone stands beside others.", files
+    aims = (aim_in(context.script, one) for one in context.script.statements)
+    if any(isinstance(one, Untold) for one in aims):
+        return ItemOutcome.NOT_MET, f"{statement.kind} cannot be run again safely after it was cut off.", ()
+    return ItemOutcome.MET, "It can be run again: what each statement is for is looked at first.", ()
 
 
 def _noted(name: str) -> Callable[[_Review], _Answer]:
     def ask(review: _Review) -> _Answer:
         notes = review.subject.files.notes
         if notes is None:
-            return Outcome.NOT_MET, "There is no notes.md.", ()
+            return ItemOutcome.NOT_MET, "There is no notes.md.", ()
         if name in missing(_text(notes)):
-            return Outcome.NOT_MET, f"notes.md has no heading about the {name} with text below it.", ()
-        return Outcome.MET, f"Written down in {_path(review, 'notes')}.", ()
+            return ItemOutcome.NOT_MET, f"notes.md has no heading about the {name} with text below it.", ()
+        return ItemOutcome.MET, f"Written down in {_path(review, 'notes')}.", ()
 
     return ask
 
@@ -214,9 +232,9 @@ def _noted(name: str) -> Callable[[_Review], _Answer]:
 def _tests(review: _Review) -> _Answer:
     told = review.subject.tests
     if told is None:
-        return Outcome.NOT_KNOWN, "Not reported.", ()
+        return ItemOutcome.NOT_KNOWN, "Not reported.", ()
     words = "The application's tests passed." if told.passed else "The application's tests failed."
-    return Outcome.MET if told.passed else Outcome.NOT_MET, words, (told.source,)
+    return ItemOutcome.MET if told.passed else ItemOutcome.NOT_MET, words, (told.source,)
 
 
 _ITEMS: tuple[tuple[str, str, Callable[[_Review], _Answer]], ...] = (

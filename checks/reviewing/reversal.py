@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from checks.changes import Change, Verb
 from checks.model import Kind, Name, Relation, Schema
-from checks.names import parts, quote, unqualified
-from checks.phases.widening import is_wider
+from checks.names import parts, quote
+from checks.phases.widening import keeps_every_value
 from checks.reading.data import SETVAL
 from checks.tree import Tree
 
@@ -122,7 +122,8 @@ _COMPARED_BY_NAME = frozenset({"columns", "constraints", "indexes", "triggers", 
 def _fields(what: str, was: Any, now: Any, *, passed: frozenset[str] = frozenset()) -> Iterator[str]:
     for name in (one.name for one in fields(was)):
         if name not in _UNCOMPARED | passed and getattr(was, name) != getattr(now, name):
-            yield f"{what}: its {name.removeprefix('is_').replace('_', ' ')} is not what it was"
+            said = name.removeprefix("is_").replace("_", " ")
+            yield f"{what}: its {said} {'are not what they were' if said.endswith('s') else 'is not what it was'}"
 
 
 # They change nothing that could come back, or only rows.
@@ -188,21 +189,10 @@ def _destroyed(change: Change, seen: Seen, context: Context) -> Iterator[tuple[s
         yield "", "loses rows"
     elif verb is Verb.UPDATE or (verb is Verb.CHANGE_ALL_ROWS and detail == "UPDATE"):
         yield from ((column, "is overwritten") for column in _overwritten(seen, change))
-    elif verb is Verb.COLUMN_TYPE and _may_cut(change, seen, context):
+    elif verb is Verb.COLUMN_TYPE and not keeps_every_value(change, seen, context):
         yield change.name, "changes its type, which may cut values"
     elif detail == SETVAL:
         yield "", "stands elsewhere"
-
-
-def _may_cut(change: Change, seen: Seen, context: Context) -> bool:
-    """True unless every value fits the new type: both types are known, and the new one is wider."""
-    index, column = seen.statement.index + 1, unqualified(change.name)
-    after = context.seen[index].before if index < len(context.seen) else context.after
-    old, new = (
-        relation.columns.get(column) if (relation := schema.find(change.table)) else None
-        for schema in (seen.before, after)
-    )
-    return old is None or new is None or not is_wider(old.type, new.type)
 
 
 def _overwritten(seen: Seen, change: Change) -> Iterator[str]:

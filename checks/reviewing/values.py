@@ -12,7 +12,7 @@ from checks.model import Schema
 from checks.phases.contracts import Contract
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What came of one item. Not known is never met."""
 
     MET = "met"
@@ -26,7 +26,7 @@ class Item:
 
     code: str
     title: str
-    outcome: Outcome
+    outcome: ItemOutcome
     words: str
     evidence: tuple[str, ...] = ()
 

@@ -6,11 +6,11 @@ from checks.changes import Verb
 from checks.comments.directives import Kind, directives
 from checks.context import Context
 from checks.reviewing.reversal import Lost, lost, reversal
-from checks.reviewing.values import Outcome
+from checks.reviewing.values import ItemOutcome
 from checks.words import listed
 
 
-def judge_way_back(forward: Context, rollback: Context) -> tuple[Outcome, str, tuple[str, ...]]:
+def judge_way_back(forward: Context, rollback: Context) -> tuple[ItemOutcome, str, tuple[str, ...]]:
     """Return the outcome, why, and the evidence. `rollback` is followed on the schema that `forward` leaves behind."""
     found = reversal(forward, rollback)
     named = {one.argument for script in (forward.script, rollback.script) for one in directives(script)
@@ -25,10 +25,10 @@ def judge_way_back(forward: Context, rollback: Context) -> tuple[Outcome, str, t
         for one in silent
     ]
     if problems:
-        return Outcome.NOT_MET, "It does not bring everything back.", tuple(problems)
+        return ItemOutcome.NOT_MET, "It does not bring everything back.", tuple(problems)
     if found.unknown:
         words = "What can be compared comes back; the rest is not known."
-        return Outcome.NOT_KNOWN, words, tuple(f"not compared: {one}" for one in found.unknown)
+        return ItemOutcome.NOT_KNOWN, words, tuple(f"not compared: {one}" for one in found.unknown)
     again = "The schema is as it was after both were replayed."
     if declared:
         again += f" Declared irreversible: {listed(declared)}."
@@ -37,7 +37,7 @@ def judge_way_back(forward: Context, rollback: Context) -> tuple[Outcome, str, t
         for one in destroyed
         if one.name not in declared
     )
-    return Outcome.MET, again, rewritten
+    return ItemOutcome.MET, again, rewritten
 
 
 _WRITES = frozenset({Verb.INSERT, Verb.UPDATE, Verb.MERGE, Verb.CHANGE_ALL_ROWS})

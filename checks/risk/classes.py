@@ -8,7 +8,7 @@ from checks.errors import Unparsable
 from checks.estimate import Estimate, estimates
 from checks.recipes import kept_names
 from checks.risk.kinds import Case, by_kind
-from checks.risk.raised import by_time, by_unknown, several_tables
+from checks.risk.raised import by_halves, by_rows, by_time, by_unknown, several_tables
 from checks.risk.values import LIMITS, Classified, Limits, Risk
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def classify(
     for seen, about in zip(context.seen, estimated or estimates(context), strict=True):
         found.extend(by_kind(Case(change, seen, about, context, limits, kept)) for change in seen.statement.changes)
         found.extend(by_time(seen, about, limits))
+        found.extend(by_rows(seen, context.world.rates, limits))
         found.extend(by_unknown(seen))
     found.extend(several_tables(context))
+    found.extend(by_halves(context))
     if not found:
         return Classified(Risk.SAFE, ("the script holds no statement",))
     risk = max(item.risk for item in found)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checks.changes import Change, Verb
-from checks.estimate import Estimate, rows_of
+from checks.durations import rows_of
+from checks.estimate import Estimate
 from checks.locks import Work
 from checks.model import Constraint, ConstraintKind
+from checks.model.steps.indexes import leftover_of
 from checks.names import unqualified
+from checks.phases.widening import keeps_every_value
 from checks.reading.tables import TYPE_UNTOLD
 from checks.risk.values import Classified, Limits, Risk
 
@@ -81,6 +84,9 @@ _NEVER_EXCUSED = frozenset({Verb.DROP_CASCADE, Verb.SESSION_ROLE, Verb.COPY_PROG
                             Verb.CREATE_VIEW, Verb.CREATE_PARTITION, Verb.DROP_SCHEMA})  # fmt: skip
 
 
+_BATCHED = frozenset({Verb.INSERT, Verb.UPDATE, Verb.DELETE, Verb.CHANGE_ALL_ROWS})
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One change with all that is known about it. `kept` are renames whose old name stays."""
@@ -99,10 +105,15 @@ def by_kind(case: Case) -> Classified:
     risk, words = CLASSES[change.verb]
     if change.verb is Verb.CREATE_TABLE and change.if_not_exists:
         words = "creates table {s} unless it is there"
+    elif change.verb is Verb.CREATE_TABLE and statement.kind == "CREATE MATERIALIZED VIEW":
+        words = "creates materialized view {s}"
     if statement.is_new(change.table) and change.verb not in _NEVER_EXCUSED:
         if risk > Risk.SAFE:
             words = f"{change.verb.value}: {{s}}, on a table that the script itself has made"
         risk = Risk.SAFE
+    elif statement.batch is not None and change.verb in _BATCHED:
+        # Many changes of a moment each: nobody waits for all of them, but every row has another value afterwards.
+        risk, words = Risk.CONTROLLED, f"{{d}} changes rows of {{s}} in batches of at most {statement.batch.size:,}"
     elif known := _KNOWN.get(change.verb):
         risk, words = known(case) or (risk, words)
     subject = change.subject or "an object"
@@ -125,9 +136,13 @@ def _index(case: Case) -> tuple[Risk, str] | None:
 
 def _concurrently(case: Case) -> tuple[Risk, str] | None:
     """A unique index refuses what the application could write until now, and may fail on what is there."""
+    table = case.seen.before.find(case.change.table)
+    leftover = leftover_of(table, case.seen.statement.tree) if table else None
+    first = "; an unfinished index of that name is dropped first" if leftover else ""
     if case.change.unique:
-        return Risk.CONTROLLED, "builds unique index {s} concurrently: equal rows make it fail and leave it invalid"
-    return None
+        told = "builds unique index {s} concurrently: equal rows make it fail and leave it invalid"
+        return Risk.CONTROLLED, told + first
+    return (Risk.SAFE, CLASSES[Verb.CREATE_INDEX_CONCURRENTLY][1] + first) if leftover else None
 
 
 def _column(case: Case) -> tuple[Risk, str] | None:
@@ -164,9 +179,11 @@ def _type(case: Case) -> tuple[Risk, str] | None:
     relation = schema.find(case.change.table)
     if relation is None:
         return None
+    kept = keeps_every_value(case.change, case.seen, case.context)
+    widens = (Risk.CONTROLLED, "changes the type of {s} to {d}: every value stays what it is") if kept else None
     refers = any(_is_key(one, column) for one in relation.constraints.values())
     if not refers and not any(column in one.referenced_columns for _, one in schema.referencing(relation.name)):
-        return None
+        return widens
     return Risk.HIGH, "changes the type of {s} to {d}, a column of a foreign key: both of its tables are locked"
 
 

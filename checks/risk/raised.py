@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from checks.changes import Change, Verb
+from checks.durations import LOCKS_ROWS, Rates, Span, duration, locks_every_row
 from checks.estimate import Estimate
 from checks.locks import Lock, Mode
 from checks.model import Kind, Name
 from checks.names import unqualified
 from checks.risk.values import Classified, Limits, Risk
-from checks.words import listed
+from checks.transactions import is_mixed
+from checks.words import listed, span_words
 
 if TYPE_CHECKING:
     from checks.context import Context, Seen
@@ -27,6 +29,44 @@ def by_time(seen: Seen, estimated: Iterable[Estimate], limits: Limits) -> Iterat
             yield Classified(risk, (f"line {seen.statement.line}: {seen.statement.kind}{between}{one.words}",))
 
 
+def by_rows(seen: Seen, rates: Rates, limits: Limits) -> Iterator[Classified]:
+    """Yield a reason for a query that works for long, though nobody waits for a table.
+
+    Its snapshot keeps VACUUM from cleaning up, so that it wants a decision. The rows that it locks are waited for: all
+    of them ask for as much as a change of all.
+    """
+    locks_rows = any(change.detail == LOCKS_ROWS for change in seen.statement.changes)
+    makes = any(change.verb is Verb.CREATE_TABLE for change in seen.statement.changes)
+    if not locks_rows and not (makes and seen.statement.kind in _COPIES):
+        return
+    took = duration(seen, rates)
+    risk = limits.of(took.slow, None)
+    if took.is_instant or risk is Risk.SAFE:
+        return
+    line, time = f"line {seen.statement.line}: {seen.statement.kind}", _time(took)
+    if locks_rows:
+        every = locks_every_row(seen)
+        what = f"locks {'every row' if every else 'rows'} of {_locked(seen)}: who writes one of them waits {time}"
+        yield Classified(risk if every else min(risk, Risk.CONTROLLED), (f"{line} {what}",))
+    if makes:
+        what = f"copies what it reads {time}, and its snapshot keeps VACUUM from cleaning up meanwhile"
+        yield Classified(Risk.CONTROLLED, (f"{line} {what}",))
+
+
+_COPIES = frozenset({"CREATE TABLE AS", "CREATE MATERIALIZED VIEW", "SELECT"})
+
+
+def _time(took: Span) -> str:
+    if took.slow is None:
+        return "for a time that nobody can say, because the size is not known"
+    return f"for {span_words(took.quick or 0, took.slow)}"
+
+
+def _locked(seen: Seen) -> str:
+    rows = (lock for lock in seen.effects.locks if lock.mode is Mode.ROW_SHARE and not lock.because)
+    return listed([str(lock.relation) for lock in rows])
+
+
 def by_unknown(seen: Seen) -> Iterator[Classified]:
     """Yield a reason for what could not be analysed, and for what the server will refuse: neither is ever safe."""
     line = f"line {seen.statement.line}"
@@ -40,6 +80,13 @@ def by_unknown(seen: Seen) -> Iterator[Classified]:
 
 # Changes of rows lock less than a table, but they add up with what else the transaction does.
 _ROWS = frozenset({Verb.INSERT, Verb.UPDATE, Verb.DELETE, Verb.MERGE, Verb.CHANGE_ALL_ROWS, Verb.TRUNCATE})
+
+
+def by_halves(context: Context) -> Iterator[Classified]:
+    """Yield a reason for a mixed file: what it has done when it stops stays, and a person has to know what."""
+    if is_mixed(context.script):
+        what = "the file is not one transaction: when it stops, what it has done until then stays"
+        yield Classified(Risk.CONTROLLED, (what,))
 
 
 def several_tables(context: Context) -> Iterator[Classified]:

@@ -6,10 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from checks.changes import Verb
 from checks.context import Context, Seen
+from checks.finding import Severity
 from checks.locks import Lock, Work
 from checks.model import Kind, Name, Relation, Schema
 from checks.names import unqualified
 from checks.tree import Tree
+
+
+def unless_strict(context: Context) -> Severity | None:
+    """Return the severity of what only a strict environment refuses; None where it does."""
+    return None if context.world.is_strict else Severity.WARNING
 
 
 def tagged(context: Context, *tags: str) -> Iterator[Seen]:
@@ -22,6 +28,12 @@ def commands(seen: Seen, *subtypes: str) -> Iterator[Tree]:
     if seen.statement.tree.tag != "AlterTableStmt":
         return iter(())
     return (one for one in seen.statement.tree.each("cmds") if one.enum("subtype") in subtypes)
+
+
+def offset_of(seen: Seen, *subtypes: str) -> int:
+    """Return where the first command of one of these kinds is, of several in one ALTER TABLE; else -1."""
+    found = (one.offset for one in seen.commands if one.kind in subtypes) if len(seen.commands) > 1 else iter(())
+    return next(found, -1)
 
 
 def is_new(seen: Seen, name: str) -> bool:

@@ -24,6 +24,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                 f"The data of {command.sql_name} in {command.sql_table} is gone for good{also}. Code that still names "
                 f"the column fails.{waits}",
                 _rewrite(command),
+                offset=command.offset,
             )
 
 

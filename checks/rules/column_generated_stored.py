@@ -27,6 +27,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                 command.statement,
                 f"The new expression of {command.sql_name} is computed for every row, which rewrites "
                 f"{command.sql_table}; {command.until}.",
+                offset=command.offset,
             )
 
 

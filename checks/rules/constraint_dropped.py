@@ -21,7 +21,7 @@ def _judge(context: Context) -> Iterator[Hit]:
             continue  # IF EXISTS, and it does not
         if known is not None and (_is_proven_elsewhere(command, known) or _is_replaced(context, after, known)):
             continue
-        yield Hit(command.statement, _message(command, known))
+        yield Hit(command.statement, _message(command, known), offset=command.offset)
 
 
 def _message(command: Command, known: Constraint | None) -> str:

@@ -26,6 +26,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                     f"{quote(name)} of {command.sql_table} was added NOT VALID by an earlier migration and is not "
                     "validated: old rows may break it, and the planner does not use it.",
                     f"ALTER TABLE {command.sql_table} VALIDATE CONSTRAINT {quote(name)};",
+                    offset=command.offset,
                 )
 
 

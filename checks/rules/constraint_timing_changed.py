@@ -26,7 +26,7 @@ def _judge(context: Context) -> Iterator[Hit]:
             what = f"a transaction may put the check of {name} off to its end"
         else:
             what = f"{name} is checked with each statement, also where code counted on the end of the transaction"
-        yield Hit(command.statement, f"From then on {what}. The change itself takes an instant.")
+        yield Hit(command.statement, f"From then on {what}. The change itself takes an instant.", offset=command.offset)
 
 
 RULE = Rule(

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from checks.changes import Verb
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
+from checks.rules._seen import unless_strict
 
 
 def _judge(context: Context) -> Iterator[Hit]:
     for statement in context.script.statements:
         for change in statement.changes:
             if change.verb is Verb.COPY_PROGRAM:
-                yield Hit(statement, "COPY with PROGRAM runs a command of the operating system on the database server.")
+                told = "COPY with PROGRAM runs a command of the operating system on the database server."
+                yield Hit(statement, told, severity=unless_strict(context))
 
 
 RULE = Rule(

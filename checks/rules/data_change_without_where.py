@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checks.batching.plain import suggested
 from checks.changes import Verb
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
@@ -13,11 +14,14 @@ from checks.rules._seen import is_new
 def _judge(context: Context) -> Iterator[Hit]:
     for seen in context.seen:
         for change in seen.statement.changes:
-            if change.verb is Verb.CHANGE_ALL_ROWS and not is_new(seen, change.table):
+            is_batched = seen.statement.batch is not None
+            if change.verb is Verb.CHANGE_ALL_ROWS and not is_batched and not is_new(seen, change.table):
+                comment = suggested(seen)
                 yield Hit(
                     seen.statement,
                     f"{change.detail} reaches every row of {change.table}: each is locked until the end of the "
                     "transaction, and its old value is lost.",
+                    f"{comment}\n{seen.statement.sql};" if comment else "",
                     offset=change.offset,
                 )
 
@@ -30,8 +34,8 @@ RULE = Rule(
     why="One statement over a whole table locks every row until it commits, writes the table a second time, and holds "
     "back replicas and vacuum. A forgotten WHERE looks exactly the same.",
     blocks="Changes of the same rows, until the transaction ends. Reads go on.",
-    help="Change the rows in batches by key, each in its own transaction, and stop when replicas fall behind. Keep "
-    "the old values where a rollback needs them.",
+    help="Have the rows changed in batches by key, each in its own transaction: -- locktender: batch table=TABLE "
+    "key=COLUMN size=ROWS. Keep the old values where a rollback needs them.",
     source="PostgreSQL manual, section 13.3.2 Row-Level Locks; time measured",
     judge=_judge,
     given="CREATE TABLE orders (id bigint PRIMARY KEY, status text);",

@@ -20,6 +20,7 @@ def _judge(context: Context) -> Iterator[Hit]:
         yield Hit(
             command.statement,
             f"{condition}INSERTs into {command.sql_table} that do not give {command.sql_name} fail from then on.",
+            offset=command.offset,
         )
 
 

@@ -8,7 +8,7 @@ from checks.alterations.added_constraints import AddedConstraint, constraints_ad
 from checks.alterations.commands import Command
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
-from checks.locks import Work
+from checks.locks import Lock, Work
 from checks.names import quote
 from checks.recipes.constraints import not_valid_first
 from checks.recipes.files import in_files, new_constraint
@@ -33,6 +33,7 @@ def _judge(context: Context) -> Iterator[Hit]:
             yield Hit(
                 command.statement,
                 f"Enforcing {_altered(command)} checks every row of {command.sql_table}; {command.until}.",
+                offset=command.offset,
             )
 
 
@@ -41,7 +42,12 @@ def _on_filled(context: Context) -> Iterator[Hit]:
     for seen in context.seen:
         for command in seen.commands if any(one.has_rows for one in seen.effects.locks) else ():
             tree = command.definition if command.kind == "AT_AddConstraint" and command.is_on_new_table else None
-            locks = [one for one in command.effects.locks if one.has_rows and Work.KEY_CHECK in one.work | one.maybe]
+            locks = [
+                one
+                for one in command.effects.locks
+                if one.has_rows and not _is_counted(one, command)
+                and Work.KEY_CHECK in one.work | one.maybe
+            ]  # fmt: skip
             if tree is not None and tree.enum("contype") == "CONSTR_FOREIGN" and locks and command.effects.felt:
                 added = AddedConstraint(command, tree)
                 yield Hit(
@@ -51,6 +57,12 @@ def _on_filled(context: Context) -> Iterator[Hit]:
                     "",
                     command.offset,
                 )
+
+
+def _is_counted(lock: Lock, command: Command) -> bool:
+    """True when the rows are few, and stand in the script."""
+    found = command.before.relations.get(lock.relation)
+    return found is not None and found.size is not None
 
 
 def _altered(command: Command) -> str:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
-from checks.statements import long_names
+from checks.statements import tokens
+
+_NAME_BYTES = 63
+# Where such a name may be: a character outside of ASCII takes up to four bytes.
+_MAY_BE_LONG = {
+    is_ascii: re.compile(rf'"[^"]{{{length}}}|[\w$]{{{length}}}') for is_ascii, length in ((True, 64), (False, 16))
+}
 
 
 def _judge(context: Context) -> Iterator[Hit]:
     script = context.script
-    for name, offset in long_names(script.text):
+    for name, offset in _long_names(script.text):
         place = bisect_right(script.statements, offset, key=lambda one: one.offset) - 1
         if place >= 0:
-            kept = name.encode()[:63].decode(errors="ignore")
+            kept = name.encode()[:_NAME_BYTES].decode(errors="ignore")
             yield Hit(
                 script.statements[place],
                 f"The name is longer than 63 bytes; the server takes it for {kept}.",
                 offset=offset,
             )
+
+
+def _long_names(sql: str) -> Iterator[tuple[str, int]]:
+    """Yield each name of a script that the server would cut off, with where it begins, in characters."""
+    if _MAY_BE_LONG[sql.isascii()].search(sql) is None:
+        return
+    for kind, start, end in tokens(sql):
+        if kind in {"IDENT", "UIDENT"}:
+            written = sql[start:end]
+            name = written[1:-1].replace('""', '"') if written.startswith('"') else written
+            if len(name.encode()) > _NAME_BYTES:
+                yield name, start
 
 
 RULE = Rule(

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
-from checks.statements import Script
+from checks.rules._seen import unless_strict
+from checks.statements import Script, Statement
+from checks.transactions import divided, is_declared, is_mixed
 
 
 def _judge(context: Context) -> Iterator[Hit]:
-    if {statement.outside_transaction for statement in context.script.statements} != {True, False}:
+    script = context.script
+    if not is_mixed(script):
         return
-    split = _split(context.script)
-    for statement in context.script.statements:
-        if statement.outside_transaction:
-            yield Hit(
-                statement,
-                f"{statement.kind} cannot run in a transaction, but shares its file with statements that do. "
-                "If one of them fails, the file stays half applied.",
-                split,
-            )
-            split = ""  # the whole file once, not once for every place
+    # What its author declares is run statement by statement where that is not refused.
+    severity = unless_strict(context) if is_declared(script) else None
+    outside = [one for one in script.statements if one.outside_transaction]
+    split = split_text(script)
+    for statement in outside or script.statements[:1]:
+        yield Hit(statement, _told(statement), split, severity=severity)
+        split = ""  # the whole file once, not once for every place
 
 
-def _split(script: Script) -> str:
+def _told(statement: Statement) -> str:
+    half = "If one of them fails, the file stays half applied."
+    if not statement.outside_transaction:
+        return f"The file declares that it is not one transaction, although it has several statements. {half}"
+    why = "is run in batches, not in one transaction" if statement.batch else "cannot run in a transaction"
+    return f"{statement.kind} {why}, but shares its file with statements that run in one. {half}"
+
+
+def split_text(script: Script) -> str:
+    """Return the files that a mixed one should be, each below a line that numbers it."""
     files = []
-    for number, (outside, group) in enumerate(groupby(script.statements, lambda s: s.outside_transaction), start=1):
+    for number, (outside, group) in enumerate(divided(script), start=1):
         note = "without a transaction" if outside else "in one transaction"
-        files.append(f"-- file {number}, {note}\n" + "\n".join(f"{statement.sql};" for statement in group))
+        files.append(f"-- file {number}, {note}\n" + "\n".join(map(_written, group)))
     return "\n\n".join(files)
+
+
+def _written(statement: Statement) -> str:
+    one = statement.batch
+    comment = f"-- locktender: batch table={one.table} key={','.join(one.key)} size={one.size}\n" if one else ""
+    return f"{comment}{statement.sql};"
 
 
 RULE = Rule(

@@ -13,7 +13,8 @@ from checks.words import listed
 _TOLD = frozenset({
     "CreateRoleStmt", "AlterRoleStmt", "AlterRoleSetStmt", "DropRoleStmt", "GrantRoleStmt", "ReassignOwnedStmt",
     "DropOwnedStmt", "DropdbStmt", "CreateSubscriptionStmt", "AlterSubscriptionStmt", "DropSubscriptionStmt",
-    "AlterTableMoveAllStmt", "AlterExtensionStmt",
+    "AlterTableMoveAllStmt", "AlterExtensionStmt", "AlterSystemStmt", "CreatedbStmt", "AlterDatabaseStmt",
+    "CreateTableSpaceStmt", "DropTableSpaceStmt",
 })  # fmt: skip
 # The same, of what the effects do not know: triggers-not-analysed, column-default-volatile, table-rewritten and the
 # rules about what is dropped.

@@ -19,6 +19,7 @@ def _judge(context: Context) -> Iterator[Hit]:
             command.statement,
             f"This takes an instant. From then on {command.sql_name} of {command.sql_table} can be null: code that "
             "reads it must expect that, and the rollback fails once a row is.",
+            offset=command.offset,
         )
 
 

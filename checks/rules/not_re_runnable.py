@@ -36,8 +36,8 @@ RULE = Rule(
     severity=Severity.NOTE,
     group=Group.SCRIPT,
     why="What runs outside a transaction stays done when a later statement fails. To go on, the file must be run "
-    "again, and stops at what is there already. Locktender's own runner resumes after indexes only, which the "
-    "catalogue proves.",
+    "again, and stops at what is there already. Locktender's own runner looks at the catalogue first and goes on after "
+    "what it proves; other tools do not.",
     blocks="Nothing.",
     help="Put the statement alone into its file, or run it by hand. Write IF EXISTS where there is one.",
     source="PostgreSQL manual, ALTER TABLE: DETACH PARTITION; CREATE DATABASE: Notes",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from checks.context import Context, Seen
 from checks.finding import Group, Hit, Rule, Severity
 from checks.names import quote
-from checks.rules._seen import commands, is_new, tagged
+from checks.rules._seen import commands, is_new, offset_of, tagged
 from checks.tree import Tree
 
 
@@ -19,6 +19,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                 seen.statement,
                 f"From the commit on, {what or 'the object'} belongs to {owner}: who migrates may alter it only "
                 "as a member of that one.",
+                offset=offset_of(seen, "AT_ChangeOwner"),
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.context import Context, Seen
 from checks.finding import Group, Hit, Rule, Severity
-from checks.rules._seen import commands, is_new, tagged
+from checks.rules._seen import commands, is_new, offset_of, tagged
 
 _PUBLICATIONS = ("CreatePublicationStmt", "AlterPublicationStmt")
 _SUBSCRIPTIONS = ("CreateSubscriptionStmt", "AlterSubscriptionStmt", "DropSubscriptionStmt")
@@ -15,7 +15,7 @@ _SUBSCRIPTIONS = ("CreateSubscriptionStmt", "AlterSubscriptionStmt", "DropSubscr
 def _judge(context: Context) -> Iterator[Hit]:
     for seen in tagged(context, *_PUBLICATIONS, *_SUBSCRIPTIONS, "AlterTableStmt", "DropStmt"):
         if told := _told(seen):
-            yield Hit(seen.statement, told)
+            yield Hit(seen.statement, told, offset=offset_of(seen, "AT_ReplicaIdentity"))
 
 
 def _told(seen: Seen) -> str:

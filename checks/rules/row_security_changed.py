@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.context import Context, Seen
 from checks.finding import Group, Hit, Rule, Severity
-from checks.rules._seen import commands, is_new, tagged
+from checks.rules._seen import commands, is_new, offset_of, tagged
 
 _FORMS = {
     "AT_EnableRowSecurity": "From the commit on, who does not own {t} sees only the rows that a policy allows: without "
@@ -25,7 +25,7 @@ def _judge(context: Context) -> Iterator[Hit]:
     for seen in tagged(context, "AlterTableStmt", "CreatePolicyStmt", "AlterPolicyStmt", "DropStmt"):
         table, told = _told(seen)
         if told and not is_new(seen, table):
-            yield Hit(seen.statement, told.format(t=table))
+            yield Hit(seen.statement, told.format(t=table), offset=offset_of(seen, *_FORMS))
 
 
 def _told(seen: Seen) -> tuple[str, str]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from checks.changes import Verb
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
+from checks.rules._seen import unless_strict
 
 
 def _judge(context: Context) -> Iterator[Hit]:
     for statement in context.script.statements:
         for change in statement.changes:
             if change.verb is Verb.SESSION_ROLE:
-                yield Hit(statement, f"This sets {change.name}, which the runner alone decides.", offset=change.offset)
+                told = f"This sets {change.name}, which the runner alone decides."
+                yield Hit(statement, told, offset=change.offset, severity=unless_strict(context))
 
 
 RULE = Rule(

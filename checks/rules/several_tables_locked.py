@@ -56,12 +56,20 @@ def _together(seen: Seen) -> Iterator[tuple[set[Name], list[Name]]]:
         yield {*names, *(_root(seen, name) for name in names)}, names
 
 
+_DETACHES = frozenset({"AT_DetachPartition", "AT_DetachPartitionFinalize"})
+
+
 def _root(seen: Seen, name: Name) -> Name:
     """Return what a table belongs to in this statement: its partitioned table, or the one its foreign key refers to.
 
     A sequence belongs to the table of its column.
     """
     relations, passed = seen.before.relations, {name}
+    # What is taken away from a partitioned table belongs to it, also where neither is known.
+    for command in seen.commands:
+        parted = command.definition if command.kind in _DETACHES else None
+        if parted is not None and seen.before.place(parted.relation("name")) == name:
+            return command.table
     while (found := relations.get(name)) is not None:
         keys = (one.references for one in found.constraints.values() if one.references)
         above = [one for one in (found.partition_of, found.owner and found.owner[0]) if one]

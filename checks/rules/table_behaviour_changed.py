@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.context import Context, Seen
 from checks.finding import Group, Hit, Rule, Severity
-from checks.rules._seen import commands, is_new, tagged
+from checks.rules._seen import commands, is_new, offset_of, tagged
 
 _RULES = frozenset({"AT_EnableRule", "AT_EnableAlwaysRule", "AT_EnableReplicaRule", "AT_DisableRule"})
 _FORMS = {
@@ -21,7 +21,7 @@ def _judge(context: Context) -> Iterator[Hit]:
     for seen in tagged(context, "AlterTableStmt", "RuleStmt", "DropStmt"):
         table, told = _told(seen)
         if told and not is_new(seen, table):
-            yield Hit(seen.statement, told)
+            yield Hit(seen.statement, told, offset=offset_of(seen, *_FORMS, *_RULES))
 
 
 def _told(seen: Seen) -> tuple[str, str]:

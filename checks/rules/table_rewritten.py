@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from checks.context import Context, Seen
 from checks.finding import Group, Hit, Rule, Severity
 from checks.locks import Work
-from checks.rules._seen import commands, does, tagged
+from checks.rules._seen import commands, does, offset_of, tagged
 
 _WORDS = {
     "AT_SetLogged": "SET LOGGED",
@@ -25,7 +25,7 @@ def _judge(context: Context) -> Iterator[Hit]:
         lost = " After a crash it is empty: an unlogged table is not recovered." if words == "SET UNLOGGED" else ""
         for lock in touched:
             told = f"{words} copies all of {lock.relation}; until then nobody can read or write {lock.relation}."
-            yield Hit(seen.statement, told + lost)
+            yield Hit(seen.statement, told + lost, offset=offset_of(seen, *_WORDS))
         if not touched and (seen.effects.unknown or seen.effects.untold):
             yield Hit(seen.statement, f"{words} copies tables that are not named here; nobody can read or write them.")
 

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 
 from checks.context import Context
 from checks.finding import Group, Hit, Rule, Severity
+from checks.rules._seen import unless_strict
+from checks.transactions import sendable
 
 
 def _judge(context: Context) -> Iterator[Hit]:
     if not context.world.wraps_in_transaction:
         return  # the script's own transaction is the only one there is
+    # One BEGIN before everything and one COMMIT after it are not sent; others would change what is undone.
+    severity = unless_strict(context) if sendable(context.script) is not None else None
     kept = "\n".join(
         f"{statement.sql};" for statement in context.script.statements if not statement.transaction_control
     )
     for statement in context.script.statements:
         if statement.transaction_control:
-            yield Hit(statement, f"{statement.kind} ends or divides the transaction that the runner opened.", kept)
+            told = f"{statement.kind} ends or divides the transaction that the runner opened."
+            yield Hit(statement, told, kept, severity=severity)
             kept = ""  # the whole file once, not once for every place
 
 

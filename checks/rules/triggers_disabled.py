@@ -22,6 +22,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                 command.statement,
                 f"{what} is off for every session from the commit on, until somebody switches it "
                 f"on again. Until the transaction ends, {command.waiting}.",
+                offset=command.offset,
             )
 
 

@@ -28,6 +28,7 @@ def _judge(context: Context) -> Iterator[Hit]:
                     f"Validating {command.sql_name} reads every row while this transaction still holds "
                     f"{held.mode.words}: until it ends, nobody can {verb} {held.relation}.",
                     _split(context, index) if place == 0 else "",
+                    offset=command.offset,
                 )
 
 

@@ -6,15 +6,18 @@ import json
 
 import pytest
 
+from checks.asked import Question, answer
 from checks.layouts import named
 from checks.lock_rows import lock_rows
 from checks.model import EMPTY, UNKNOWN
+from checks.output import Format
 from checks.output.data import as_json
 from checks.output.judged import Outcome
 from checks.output.text import as_text
-from checks.project import cache
-from checks.project.cache import MAX_FILES, Memory, digest
+from checks.project import kept
+from checks.project.cache import Memory, digest
 from checks.project.following import Start, judged, read_project
+from checks.project.kept import MAX_FILES
 from checks.report import judge
 
 START = Start(16)
@@ -135,7 +138,7 @@ def test_damage_anywhere_in_the_file_is_as_if_there_were_none(folder, asked, pla
         b"\n",
         content[:-1],
         content[1:],
-        content.replace(b'"is_analysed"', b'"is_anelysed"'),
+        content.replace(b'"findings"', b'"fundings"'),
         content.replace(b"true", b"null", 1),
         content + b" ",
         b"[]",
@@ -146,27 +149,40 @@ def test_damage_anywhere_in_the_file_is_as_if_there_were_none(folder, asked, pla
         assert len(asked) == 8, broken[:80]
 
 
-@pytest.mark.parametrize(
-    "value", ['{"KEY": 5}', '{"KEY": {"findings": 5}}', '{"KEY": {}}', "[]", '{"KEY": null}', "{" * 9]
-)
-def test_a_whole_file_with_values_of_another_shape_is_not_believed(folder, asked, place, value):
-    outcome(folder)
-    keys = json.loads(only_file(place).read_bytes().partition(b"\n")[2])
-    text = json.dumps({key: json.loads(value)["KEY"] for key in keys}) if "KEY" in value else value
-    seal = digest(cache._version(), text.encode())  # noqa: SLF001 - as a fault of ours would write it
-    only_file(place).write_bytes(seal.encode() + b"\n" + text.encode())
+@pytest.mark.parametrize("value", ["5", '{"findings": 5}', "{}", "[]", "null", "{" * 9, ""])
+@pytest.mark.parametrize("form", sorted({*Format} - {Format.JSON}))  # of JSON whole texts are kept, of any shape
+def test_a_whole_file_with_values_of_another_shape_is_not_believed(folder, asked, place, capsys, *, value, form):
+    question = Question(str(folder), output=form)
+    status = answer(question)
+    told = capsys.readouterr().out
+    index = json.loads(bytes(kept.read(str(only_file(place)))).partition(b"\n")[0])
+    for one in index.values():
+        one[:2] = 0, len(value)
+    kept.write(str(only_file(place)), json.dumps(index).encode() + b"\n", value.encode())  # as a fault of ours would
     asked.clear()
 
-    found = outcome(folder)
+    again = answer(question)
 
+    assert (again, capsys.readouterr().out) == (status, told)
     assert len(asked) == 4
-    assert in_words(found) == in_words(outcome(folder, remembers=False))
+
+
+@pytest.mark.parametrize("index", ["[]", "{", "{}", '{"KEY": 5}', '{"KEY": [0, 9e9, null]}', '{"KEY": [5, 2, null]}'])
+def test_an_index_of_another_shape_is_not_believed(folder, asked, place, index):
+    outcome(folder)
+    keys = json.loads(bytes(kept.read(str(only_file(place)))).partition(b"\n")[0])
+    text = json.dumps({key: json.loads(index)["KEY"] for key in keys}) if "KEY" in index else index
+    kept.write(str(only_file(place)), text.encode() + b"\n", b"{}")
+    asked.clear()
+
+    assert in_words(outcome(folder)) == in_words(outcome(folder, remembers=False))
+    assert len(asked) == 8
 
 
 def test_what_another_version_of_the_checks_said_is_not_believed(folder, asked, monkeypatch):
     outcome(folder)
     asked.clear()
-    monkeypatch.setattr(cache, "_version", lambda: "another")
+    monkeypatch.setattr(kept, "installed", lambda: "another")
 
     outcome(folder)
 
@@ -219,7 +235,7 @@ def test_files_of_other_folders_are_kept_within_bounds(place):
 
 
 def test_what_is_too_large_is_not_kept(place, monkeypatch):
-    monkeypatch.setattr(cache, "MAX_BYTES", 100)
+    monkeypatch.setattr(kept, "MAX_BYTES", 100)
     memory = Memory.of(place)
     memory.keep_schema("key", EMPTY)
     memory.keep_answer("x" * 200, answer=True)

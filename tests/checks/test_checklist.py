@@ -8,7 +8,7 @@ from checks.model import UNKNOWN
 from checks.phases import Contract
 from checks.reviewing.checklist import checklist
 from checks.reviewing.notes import missing, sections
-from checks.reviewing.values import CiResult, Outcome, Subject
+from checks.reviewing.values import CiResult, ItemOutcome, Subject
 from tests.checks.worlds import GB, world
 
 GIVEN = """
@@ -38,7 +38,7 @@ def test_a_good_migration_meets_everything():
         tests=CiResult(passed=True, source="build 7"),
     )
 
-    assert {code: one.words for code, one in found.items() if one.outcome is not Outcome.MET} == {}
+    assert {code: one.words for code, one in found.items() if one.outcome is not ItemOutcome.MET} == {}
     assert found.keys() == ALL
     assert found["tests"].evidence == ("build 7",)
     assert found["integrity"].evidence[0].startswith("line 2: ")
@@ -47,19 +47,19 @@ def test_a_good_migration_meets_everything():
 def test_what_is_missing_is_not_met_and_what_nobody_reported_is_not_known():
     found = items("ALTER TABLE users ADD COLUMN age int;")
 
-    assert {code for code, one in found.items() if one.outcome is Outcome.NOT_MET} == {
+    assert {code for code, one in found.items() if one.outcome is ItemOutcome.NOT_MET} == {
         "rollback", "integrity", "reasons", "rollback-plan", "downstream-consumers",
     }  # fmt: skip
-    assert (found["tests"].outcome, found["tests"].words) == (Outcome.NOT_KNOWN, "Not reported.")
+    assert (found["tests"].outcome, found["tests"].words) == (ItemOutcome.NOT_KNOWN, "Not reported.")
 
 
 @pytest.mark.parametrize("forward", ["\\d users", "ALTER TABLE users ADD COLUMN", "SELECT 1; \x00"])
 def test_a_migration_that_cannot_be_read_meets_nothing_by_its_text(forward):
     found = items(forward, rollback="SELECT 1;", verify="-- expect: 1\nSELECT 1;", notes=NOTES)
 
-    assert found["migration"].outcome is Outcome.NOT_MET
+    assert found["migration"].outcome is ItemOutcome.NOT_MET
     for code in ("compatible", "rollback", "integrity", "performance", "repeatable"):
-        assert found[code].outcome is Outcome.NOT_KNOWN
+        assert found[code].outcome is ItemOutcome.NOT_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,7 @@ def test_a_migration_that_cannot_be_read_meets_nothing_by_its_text(forward):
          "ALTER TABLE users ALTER name SET NOT NULL", "column name of users is not what it was"),
         ("ALTER TABLE orders DROP CONSTRAINT of_user", "SELECT 1", "constraint of_user of orders is missing"),
         ("CREATE TABLE n (id int)", "SELECT 1", "table n is left over"),
+        ("GRANT SELECT ON users TO public", "-- nothing", "table users: its privileges are not what they were"),
         ("CREATE TYPE k AS ENUM ('a')", "SELECT 1", "type k is left over"),
         ("DROP FUNCTION f()", "SELECT 1", "function f is missing"),
         ("ALTER TABLE users RENAME TO people", "ALTER TABLE people RENAME TO persons", "table users is missing"),
@@ -88,7 +89,7 @@ def test_a_migration_that_cannot_be_read_meets_nothing_by_its_text(forward):
 def test_a_rollback_that_does_not_bring_everything_back_says_what(forward, rollback, missing):
     item = items(forward, rollback=rollback)["rollback"]
 
-    assert item.outcome is Outcome.NOT_MET
+    assert item.outcome is ItemOutcome.NOT_MET
     assert missing in " ".join(item.evidence)
 
 
@@ -111,7 +112,7 @@ def test_a_rollback_that_does_not_bring_everything_back_says_what(forward, rollb
 def test_a_rollback_that_brings_everything_back_is_proven_on_the_model(forward, rollback):
     item = items(forward, rollback=rollback)["rollback"]
 
-    assert (item.outcome, item.evidence if "whether" not in str(item.evidence) else ()) == (Outcome.MET, ())
+    assert (item.outcome, item.evidence if "whether" not in str(item.evidence) else ()) == (ItemOutcome.MET, ())
 
 
 @pytest.mark.parametrize(
@@ -119,14 +120,13 @@ def test_a_rollback_that_brings_everything_back_is_proven_on_the_model(forward, 
     [
         ("DO $$ BEGIN NULL; END $$", "-- nothing", None),
         ("CREATE OR REPLACE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'", "-- nothing", None),
-        ("GRANT SELECT ON users TO public", "-- nothing", None),
         ("ALTER TABLE t ADD a int", "ALTER TABLE t DROP COLUMN a", World(UNKNOWN)),
     ],
 )
 def test_what_the_model_does_not_hold_is_not_known_to_come_back(forward, rollback, given):
     item = items(forward, rollback=rollback, given=given)["rollback"]
 
-    assert item.outcome is Outcome.NOT_KNOWN
+    assert item.outcome is ItemOutcome.NOT_KNOWN
     assert item.evidence[0].startswith("not compared: ")
 
 
@@ -138,11 +138,11 @@ def test_the_verify_script_asks_about_what_is_changed():
     one = items(forward, verify="-- expect: 1\nSELECT count(*) FROM users")["integrity"]
     neither = items(forward, verify="SELECT 1")["integrity"]
 
-    assert (one.outcome, one.words) == (Outcome.NOT_MET, "The verify script asks nothing about orders.")
-    assert (neither.outcome, neither.words) == (Outcome.NOT_MET, "The verify script cannot be used.")
-    assert items(index, verify=by_name)["integrity"].outcome is Outcome.MET
-    assert items("COMMENT ON TABLE users IS 'x'")["integrity"].outcome is Outcome.MET
-    assert items("DROP TABLE orders", verify="-- expect: 1\nSELECT 1")["integrity"].outcome is Outcome.MET
+    assert (one.outcome, one.words) == (ItemOutcome.NOT_MET, "The verify script asks nothing about orders.")
+    assert (neither.outcome, neither.words) == (ItemOutcome.NOT_MET, "The verify script cannot be used.")
+    assert items(index, verify=by_name)["integrity"].outcome is ItemOutcome.MET
+    assert items("COMMENT ON TABLE users IS 'x'")["integrity"].outcome is ItemOutcome.MET
+    assert items("DROP TABLE orders", verify="-- expect: 1\nSELECT 1")["integrity"].outcome is ItemOutcome.MET
 
 
 def test_the_impact_is_assessed_only_where_it_is_known():
@@ -151,22 +151,23 @@ def test_the_impact_is_assessed_only_where_it_is_known():
     known = items(sql, given=world(GIVEN, size=GB))["performance"]
     unknown = items(sql, given=world(GIVEN))["performance"]
 
-    assert (known.outcome, known.words) == (Outcome.MET, "Others wait for users longest: 2 s to 10 s.")
-    assert unknown.outcome is Outcome.NOT_KNOWN
+    assert (known.outcome, known.words) == (ItemOutcome.MET, "Others wait for users longest: 2 s to 10 s.")
+    assert unknown.outcome is ItemOutcome.NOT_KNOWN
     assert "size unknown" in unknown.evidence[0]
-    assert items("DO $$ BEGIN NULL; END $$")["performance"].outcome is Outcome.NOT_KNOWN
+    assert items("DO $$ BEGIN NULL; END $$")["performance"].outcome is ItemOutcome.NOT_KNOWN
     assert items("CREATE TABLE n (id int)")["performance"].words == "Nobody who reads or writes waits for it."
 
 
 @pytest.mark.parametrize(
     ("forward", "outcome"),
     [
-        ("ALTER TABLE users ADD a int", Outcome.MET),
-        ("CREATE INDEX CONCURRENTLY i ON users (name)", Outcome.MET),
-        ("CREATE INDEX CONCURRENTLY ON users (name)", Outcome.NOT_MET),
-        ("CREATE INDEX CONCURRENTLY i ON users (name); ALTER TABLE orders ADD a int", Outcome.NOT_MET),
-        ("VACUUM users", Outcome.NOT_MET),
-        ("BEGIN; ALTER TABLE users ADD a int; COMMIT", Outcome.NOT_MET),
+        ("ALTER TABLE users ADD a int", ItemOutcome.MET),
+        ("CREATE INDEX CONCURRENTLY i ON users (name)", ItemOutcome.MET),
+        ("CREATE INDEX CONCURRENTLY ON users (name)", ItemOutcome.NOT_MET),
+        ("CREATE INDEX CONCURRENTLY i ON users (name); ALTER TABLE orders ADD a int", ItemOutcome.NOT_MET),
+        ("VACUUM users", ItemOutcome.MET),
+        ("-- locktender: no-transaction\nCALL fill()", ItemOutcome.NOT_MET),
+        ("BEGIN; ALTER TABLE users ADD a int; COMMIT", ItemOutcome.NOT_MET),
     ],
 )
 def test_a_migration_is_whole_or_can_be_run_again(forward, outcome):
@@ -179,13 +180,13 @@ def test_a_contract_is_compatible_when_its_time_has_come():
 
     answers = {ready: items(sql, contracts=[contract], is_ready=ready)["compatible"] for ready in (True, False, None)}
 
-    assert [one.outcome for one in answers.values()] == [Outcome.MET, Outcome.NOT_MET, Outcome.NOT_KNOWN]
+    assert [one.outcome for one in answers.values()] == [ItemOutcome.MET, ItemOutcome.NOT_MET, ItemOutcome.NOT_KNOWN]
     assert all("phone" in one.evidence[0] for one in answers.values())
-    assert items(sql)["compatible"].outcome is Outcome.NOT_MET
+    assert items(sql)["compatible"].outcome is ItemOutcome.NOT_MET
 
 
 def test_failed_tests_are_not_met():
-    assert items("SELECT 1", tests=CiResult(passed=False, source="build 8"))["tests"].outcome is Outcome.NOT_MET
+    assert items("SELECT 1", tests=CiResult(passed=False, source="build 8"))["tests"].outcome is ItemOutcome.NOT_MET
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from checks.cli import check
+from checks.command import check
+from checks.depth import MAX_COMMANDS
 
 app = typer.Typer()
 app.command()(check)
@@ -195,3 +196,24 @@ def test_judgement_imports_neither_django_nor_a_driver_and_the_parser_in_one_pla
         roots = {name.partition(".")[0] for name in imported}
         extra = {"pglast"} if path.name == "statements.py" else set()
         assert roots <= allowed | extra, path.name
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_more_than_can_be_analysed_is_not_analysed_wherever_it_comes_from(tmp_path, monkeypatch, is_file):
+    monkeypatch.setattr("checks.layouts.texts.MAX_SQL_CHARACTERS", 10)
+    (tmp_path / "a.sql").write_text("DROP TABLE a, b, c, d;")
+
+    result = run(tmp_path / "a.sql") if is_file else run("-", stdin="DROP TABLE a, b, c, d;")
+
+    assert result.exit_code == 2
+    assert "blocking unparsable-sql" in result.stdout
+    assert "more than 10 characters of SQL" in result.stdout
+
+
+def test_one_statement_with_too_many_commands_is_not_analysed():
+    commands = ", ".join(f"ADD COLUMN c{number} int" for number in range(MAX_COMMANDS + 1))
+
+    result = run("-", stdin=f"SELECT 1; ALTER TABLE t {commands};")
+
+    assert result.exit_code == 2
+    assert "standard input:1:11 blocking unparsable-sql" in result.stdout

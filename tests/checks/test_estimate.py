@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.estimate import RATES, Rates, bytes_of, estimates
+from checks.durations import RATES, Rates, bytes_of
+from checks.estimate import estimates
 from checks.locks import Mode, Work
 from checks.model import Name, Traffic
 from checks.words import amount, listed, span_words
@@ -68,7 +69,10 @@ def test_nobody_waits_for_an_index_that_is_built_concurrently():
 
     assert one.per_second is None
     assert one.waiting is None
-    assert one.words == "builds an index from 1.9 GB of ledger; nobody waits for it"
+    assert one.words == (
+        "builds an index from 1.9 GB of ledger for 4 s to 20 s, and waits for every older transaction; "
+        "reads and writes go on"
+    )
 
 
 def test_a_lock_is_kept_to_the_end_of_its_transaction():

@@ -31,6 +31,16 @@ def test_a_history_that_only_grows_at_its_end_has_no_finding():
     assert found([ONE, TWO]) == []
 
 
+def test_a_contract_of_a_migration_that_is_not_there_is_found():
+    said = "-- locktender: contracts {} after 2.6\nSELECT 1;"
+    wrong = migration("0003_items", forward=said.format("0001_user"))
+    right = migration("0003_items", forward=said.format("0001_users"))
+
+    assert found([ONE, TWO, wrong], base=[ONE]) == [("0003_items.up.sql", "contract-names-nothing")]
+    assert found([ONE, TWO, right], base=[ONE]) == []
+    assert found([ONE, TWO, wrong], base=[ONE, TWO, wrong]) == []  # it was there before
+
+
 def test_a_new_migration_before_one_of_the_base_is_out_of_order():
     (only,) = history_findings([ONE, TWO], base=[TWO])
 

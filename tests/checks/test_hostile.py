@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from checks.cli import CLEAN, FOUND, NOT_ANALYSED, check
+from checks.asked import CLEAN, FOUND, NOT_ANALYSED
+from checks.command import check
 from checks.context import NEWEST_VERSION, OLDEST_VERSION, World
 from checks.depth import MAX_DEPTH
 from checks.finding import Severity

@@ -1,10 +1,13 @@
 """What a plan needs, and what of it is unmet."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from checks.policy import Given, PolicyUnreadable, Requirements, requirements, unmet
 from checks.risk import Risk
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEFAULT_APPROVALS = [
     (Risk.SAFE, ()),  # a standard change: the policy itself is signed
     (Risk.CONTROLLED, ("dba",)),
@@ -25,7 +28,7 @@ def test_an_unprotected_environment_asks_nothing(risk):
     needs = requirements({}, protected=False, risk=risk)
 
     assert needs == Requirements((), staging_first=False, rollback=False, backup=False, watch_seconds=0)
-    assert unmet(needs, given=[], missing_in_staging=["001"]) == ()
+    assert unmet(needs, given=[], missing_in_staging=["001"], now=NOW) == ()
 
 
 def test_a_policy_may_ask_for_no_backup_and_a_shorter_watch():
@@ -38,7 +41,7 @@ def test_a_policy_may_ask_for_no_backup_and_a_shorter_watch():
 def test_a_policy_may_ask_for_more():
     needs = requirements({"approvals": {"safe": ["dba", "dba"]}}, protected=True, risk=Risk.SAFE)
 
-    waits = unmet(needs, given=[Given("lee", "dba")], missing_in_staging=[])
+    waits = unmet(needs, given=[Given("lee", "dba")], missing_in_staging=[], now=NOW)
 
     assert [one.text for one in waits] == ["Waits for approval by 1 DBA."]
 
@@ -55,13 +58,13 @@ def test_a_policy_may_ask_for_more():
 def test_a_high_risk_plan_waits_for_two_kinds_of_eyes(given, rules):
     needs = requirements({"staging_first": False}, protected=True, risk=Risk.HIGH)
 
-    assert [one.rule for one in unmet(needs, given=given, missing_in_staging=[])] == rules
+    assert [one.rule for one in unmet(needs, given=given, missing_in_staging=[], now=NOW)] == rules
 
 
 def test_what_is_missing_in_staging_is_named():
     needs = requirements({}, protected=True, risk=Risk.SAFE)
 
-    (wait,) = unmet(needs, given=[], missing_in_staging=["002_points", "001_ledger"])
+    (wait,) = unmet(needs, given=[], missing_in_staging=["002_points", "001_ledger"], now=NOW)
 
     assert wait.text == "Not yet in every earlier environment: 001_ledger, 002_points."
 

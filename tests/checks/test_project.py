@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from checks.cli import check
+from checks.command import check
 from checks.model import EMPTY, Size, Traffic
 from checks.model.replay import replay_script
 from checks.model.saved import Saved, to_json

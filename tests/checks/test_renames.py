@@ -108,7 +108,7 @@ def test_a_synced_column_is_kept_equal_whoever_writes(server):
 
     assert both == [(1, 12, 12), (3, 33, 33), (4, 44, 44)]
     assert "ADD COLUMN amount numeric(12, 2);" in sql
-    assert "id BETWEEN 1 AND 10000" in sql
+    assert "-- locktender: batch table=orders key=id size=5000\nUPDATE orders SET amount = total" in sql
 
 
 def test_a_synced_column_needs_to_know_the_type():

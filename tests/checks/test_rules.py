@@ -41,7 +41,8 @@ def codes(sql: str) -> list[str]:
         ("SELECT set_config('ro' || 'le', 'x', false)", ["session-role-change"]),
         ("SELECT set_config('search_path', '', false)", []),
         ("CREATE INDEX CONCURRENTLY a ON t (x); DROP INDEX CONCURRENTLY b", []),
-        ("SET statement_timeout = '1s'; CREATE INDEX CONCURRENTLY a ON t (x)", ["mixed-transaction"]),
+        ("SET statement_timeout = '1s'; CREATE INDEX CONCURRENTLY a ON t (x)", []),
+        ("SET LOCAL work_mem = '1MB'; CREATE INDEX CONCURRENTLY a ON t (x)", ["mixed-transaction"]),
         ("PREPARE TRANSACTION 'x'", ["transaction-control"]),
         ("SET lock_timeout = 0", ["timeout-raised"]),
         ("SET LOCAL statement_timeout = 0", ["timeout-raised"]),
@@ -102,7 +103,8 @@ def test_a_finding_points_at_the_very_command_when_the_parser_knows_it():
 
 @pytest.mark.parametrize("sql", ["CREATE INDEX CONCURRENTLY i ON t (a);\nSELECT 1;\n", "BEGIN;\nSELECT 1;\n"])
 def test_the_whole_file_is_suggested_once_however_often_a_rule_applies(sql):
-    rewrites = [finding.rewrite for finding in judge(sql * 1_000).findings]
+    found = judge(sql * 1_000).findings
+    rewrites = [finding.rewrite for finding in found if finding.code != "statement-will-fail"]  # it is made again
 
     assert len(rewrites) == 1_000
     assert bool(rewrites[0])

@@ -15,6 +15,7 @@ from checks.model.steps.defaults import without_defaults_of, without_defaults_ov
 from checks.model.steps.extensions import drop_extension
 from checks.model.steps.programs import drop_functions, lacking_function
 from checks.model.steps.triggers import lacking_triggers
+from checks.model.type_users import functions_with, is_made_with, names_type, uses_of_type
 from checks.model.types import resolve
 from checks.names import qualified
 from checks.tree import Tree
@@ -97,7 +98,7 @@ def drop_relations(schema: Schema, names: Iterable[Name], *, cascade: bool) -> S
                 raise Refused(f"{reference.name} of {other.name} needs it")
             schema = drop_constraint(schema, other.name, reference.name, cascade=True)
     gone = [current(schema, name) for name in going]
-    schema = replace(schema, relations={key: one for key, one in schema.relations.items() if key not in going})
+    schema = schema.lacking(*going)
     for one in gone:
         if one.kind is Kind.SEQUENCE:
             schema = without_defaults_of(schema, one.name, cascade=cascade)
@@ -176,6 +177,7 @@ def drop_type(schema: Schema, names: list[str], *, cascade: bool) -> Schema:
     if found is None:
         raise Refused(".".join(names))
     schema = _without_columns_of(schema, found, cascade=cascade)
+    schema = _without_what_names(schema, found, cascade=cascade)
     schema = replace(schema, types=without(schema.types, found)).lacking(found)
     for other in tuple(schema.types.values()):
         if other.base and (other.base.schema, other.base.name) == tuple(found):
@@ -183,6 +185,37 @@ def drop_type(schema: Schema, names: list[str], *, cascade: bool) -> Schema:
                 raise Refused(f"{other.name} is based on it")
             schema = drop_type(schema, list(other.name), cascade=True)
     return schema
+
+
+def _without_what_names(schema: Schema, kind: Name, *, cascade: bool) -> Schema:
+    """Return the schema without views, constraints, indexes and functions that are written with a type that is gone."""
+    for relation in tuple(schema.relations.values()):
+        if is_made_with(relation, kind) or any(uses_of_type(relation, kind)):
+            if not cascade:
+                raise Refused(f"{relation.name} is written with it")
+            if is_made_with(relation, kind):
+                schema = drop_relations(schema, [relation.name], cascade=True)
+                continue
+            schema = schema.having(_without_casts(current(schema, relation.name), kind))
+    for function in tuple(functions_with(schema, kind)):
+        if not cascade:
+            raise Refused(f"{function.name} takes or returns it")
+        left = tuple(one for one in schema.functions[function.name] if one != function)
+        functions = {**schema.functions, function.name: left} if left else without(schema.functions, function.name)
+        schema = replace(schema, functions=functions).doubting(f"what calls {function.name}(), which goes with a type")
+    return schema
+
+
+def _without_casts(relation: Relation, kind: Name) -> Relation:
+    return replace(
+        relation,
+        columns={key: one for key, one in relation.columns.items()
+                 if not (one.generated and one.default and names_type(one.default, kind))},
+        constraints={key: one for key, one in relation.constraints.items() if not names_type(one.expression, kind)},
+        indexes={key: one for key, one in relation.indexes.items()
+                 if not any(names_type(each, kind) for each in (*one.expressions, one.predicate))},
+        policies={key: one for key, one in relation.policies.items() if not names_type(one, kind)},
+    )  # fmt: skip
 
 
 def drop_schema(schema: Schema, name: str, *, cascade: bool) -> Schema:

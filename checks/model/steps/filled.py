@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from checks.model.edit import family
-from checks.model.relations import Kind, Name
+from checks.model.relations import Kind, Name, Relation, Size
 from checks.model.schema import Schema
 from checks.tree import Tree
 
@@ -33,14 +33,56 @@ def with_rows(before: Schema, after: Schema, tree: Tree) -> Schema:
         return _marked(after, after.relations)
     if tree.tag == "AlterTableStmt":
         return _marked(after, {after.place(tree.relation())} if _takes_in_rows(before, tree) else ())
+    if tree.tag in {"TruncateStmt", "DeleteStmt"}:
+        return _emptied(after, tree)
     if tree.tag not in _QUERIES:
         return after
+    if tree.tag == "InsertStmt" and (place := after.place(tree.relation())) in after.relations:
+        relation = after.relations[place]
+        if (few := _written_out(tree)) and _keeps_rows(relation) and after.is_new(place):
+            return after.having(_with_few(relation, few))
     names: set[Name] = set()
     for written in _filled(tree):
         place = after.place(written)
         if place in after.relations:
             names |= _below(after, place)
     return _marked(after, names) if names else after
+
+
+def _emptied(schema: Schema, tree: Tree) -> Schema:
+    """Return the schema in which it is not known how many of the rows that were counted are left; TRUNCATE: none."""
+    has_rows = tree.tag == "DeleteStmt"
+    for one in [tree.relation()] if has_rows else [each.range_name() for each in tree.each("relations")]:
+        place = schema.place(one)
+        if schema.is_new(place) and (held := schema.relations[place]).size is not None:
+            schema = schema.having(replace(held, has_rows=has_rows, size=None))
+    return schema
+
+
+_BYTES_OF_ROW = 200  # of what people write out in a script; it only has to be small
+_MOST_WRITTEN = 10_000
+
+
+def _with_few(relation: Relation, few: int) -> Relation:
+    """Return a new table with rows that are counted; one that has more already has an unknown number of them."""
+    if relation.has_rows and relation.size is None:
+        return relation
+    rows = few + ((relation.size.rows or 0) if relation.size else 0)
+    return replace(relation, has_rows=True, size=Size(bytes=rows * _BYTES_OF_ROW, rows=rows))
+
+
+def _keeps_rows(relation: Relation) -> bool:
+    """True where what is inserted stays there: no trigger, rule or partition takes it."""
+    return relation.kind is Kind.TABLE and not relation.triggers and not relation.rules
+
+
+def _written_out(insert: Tree) -> int:
+    """Return how many rows an INSERT holds, 0 where that is not certain or they are many."""
+    if not _writes_out(insert) or insert.get("onConflictClause") is not None or insert.get("withClause") is not None:
+        return 0
+    select = insert.get("selectStmt")
+    rows = len(select.each("valuesLists")) if select is not None else 1
+    return rows if rows <= _MOST_WRITTEN else 0
 
 
 def _takes_in_rows(schema: Schema, tree: Tree) -> bool:
@@ -52,14 +94,14 @@ def _takes_in_rows(schema: Schema, tree: Tree) -> bool:
 
 def empty(schema: Schema) -> Schema:
     """Return a schema in which nothing is marked: for the next script those tables are not new."""
-    if not any(one.has_rows for one in schema.relations.values()):
-        return schema
-    return replace(schema, relations={name: replace(one, has_rows=False) for name, one in schema.relations.items()})
+    filled = [one for one in schema.relations.values() if one.has_rows]
+    # How many rows there are by then is not known any more.
+    return schema.having(*(replace(one, has_rows=False, size=None) for one in filled)) if filled else schema
 
 
 def _marked(schema: Schema, names: Iterable[Name]) -> Schema:
-    marked = {name: replace(schema.relations[name], has_rows=True) for name in names if schema.is_new(name)}
-    return replace(schema, relations={**schema.relations, **marked}) if marked else schema
+    marked = [replace(schema.relations[name], has_rows=True, size=None) for name in names if schema.is_new(name)]
+    return schema.having(*marked) if marked else schema
 
 
 def _filled(tree: Tree) -> Iterator[str]:

@@ -13,6 +13,7 @@ from checks.model.edit import (
     require_index,
     with_constraint,
     with_index,
+    without,
 )
 from checks.model.expressions import columns_in, label_of
 from checks.model.naming import index_columns, is_relation, joined, relation_name
@@ -39,6 +40,9 @@ def create_index(schema: Schema, tree: Tree) -> Schema:
     if relation.kind not in {Kind.TABLE, Kind.PARTITIONED, Kind.MATERIALIZED}:
         raise Refused(str(relation.name))
     written = tree.text("idxname")
+    if leftover := leftover_of(relation, tree):
+        relation = replace(relation, indexes=without(relation.indexes, leftover.name))
+        schema = schema.having(relation)
     if written and is_relation(schema, Name(relation.name.schema, written)):
         raise Refused(written)  # with IF NOT EXISTS nothing happens either
     on = tree.get("relation")
@@ -50,6 +54,25 @@ def create_index(schema: Schema, tree: Tree) -> Schema:
     # Of a partitioned table it is valid once every partition has its part.
     index = replace(index, is_valid=not only or not any(schema.partitions(relation.name)))
     return add_index(schema, relation.name, index, only=only)
+
+
+def leftover_of(relation: Relation, tree: Tree) -> Index | None:
+    """Return the INVALID index that a cut-off CREATE INDEX CONCURRENTLY like this one has left on the table, or None.
+
+    The executor drops it first, if it is the one that the statement asks for; what is compared here is what no server
+    shows in other words than the author wrote.
+    """
+    found = relation.indexes.get(tree.text("idxname"))
+    if found is None or found.is_valid or not tree.flag("concurrent") or relation.kind is Kind.PARTITIONED:
+        return None
+    try:
+        wanted = index_of(tree, relation)
+    except Refused:
+        return None
+    is_same = all(
+        getattr(wanted, part) == getattr(found, part) for part in ("columns", "includes", "method", "is_unique")
+    )
+    return found if is_same else None
 
 
 def index_of(tree: Tree, relation: Relation) -> Index:

@@ -21,10 +21,11 @@ def create_function(schema: Schema, tree: Tree) -> Schema:
     """CREATE [OR REPLACE] FUNCTION or PROCEDURE."""
     names = [part.text("sval") for part in tree.each("funcname")]
     name = Name(names[-2] if len(names) > 1 else creation_schema(schema), names[-1])
-    types = _argument_types(tree.each("parameters"), schema)
+    types = argument_types(tree.each("parameters"), schema)
     made = Function(
         name, len(types), _volatility(tree), _language(tree), is_inlined=is_inlined(tree), types=types,
         expression=_expression(tree) if is_inlined(tree) else "", is_trigger=_is_trigger(tree),
+        returns=bare(data_type(tree.get("returnType"), schema)) if tree.get("returnType") else None,
     )  # fmt: skip
     others = tuple(one for one in schema.functions.get(name, ()) if one.types != types)
     if len(others) < len(schema.functions.get(name, ())) and not tree.flag("replace"):
@@ -38,7 +39,8 @@ def _is_trigger(tree: Tree) -> bool:
     return bool(names) and names[-1].text("sval") in {"trigger", "event_trigger"}
 
 
-def _argument_types(parameters: tuple[Tree, ...], schema: Schema) -> tuple[DataType, ...]:
+def argument_types(parameters: tuple[Tree, ...], schema: Schema) -> tuple[DataType, ...]:
+    """Return the types of the arguments that a call gives, from the parameters of a definition."""
     given = (one for one in parameters if one.enum("mode") in _GIVEN)
     return tuple(bare(data_type(one.get("argType"), schema)) for one in given)
 
@@ -133,7 +135,7 @@ def named_functions(schema: Schema, item: Tree) -> tuple[Name, tuple[Function, .
     overloads = schema.functions[name]
     if not item.flag("args_unspecified"):
         given = item.each("objfuncargs")
-        types = _argument_types(given, schema) if given else tuple(
+        types = argument_types(given, schema) if given else tuple(
             bare(data_type(one, schema)) for one in item.each("objargs")
         )  # fmt: skip
         overloads = tuple(one for one in overloads if one.types == types)

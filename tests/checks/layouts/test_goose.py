@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from checks.cli import NOT_ANALYSED
+from checks.asked import NOT_ANALYSED
 from checks.layouts.goose import Goose
 from tests.checks.layouts.samples import fitting, not_analysed, refusal, statements
 from tests.checks.test_cli import app

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from checks.cli import check
+from checks.command import check
 from checks.errors import CheckError
 from checks.layouts import detect, named, read_files, smoke_script
 from checks.layouts.prisma import Prisma

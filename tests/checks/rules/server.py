@@ -23,7 +23,7 @@ RELATIONS = """
     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          LEFT JOIN (SELECT indrelid, indexrelid FROM pg_index UNION ALL SELECT oid, NULL FROM pg_class) i
          ON i.indrelid = c.oid
-    WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
 """
 HELD = "SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted"
 # What the examples of a rule leave behind. They make no role that stays: other tests run on the same server.

@@ -184,6 +184,7 @@ def test_what_is_suggested_takes_no_strong_lock_for_long_in_any_of_its_files():
         "object-dropped",
         "several-tables-locked",
         "foreign-key-type-mismatch",
+        "view-without-grants",
     }
 
     for command in commands:
