@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from deployments.actors import EXECUTOR
 from deployments.crash import crash_point
+from deployments.errors import DeploymentError
 from deployments.models import Backup
 from deployments.models.backup import BackupLevel, BackupScope
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.freshness import is_too_old
 from deployments.pipelines.record import persist
+from deployments.pipelines.waits import WaitsTold, billed
 from deployments.postgres.archive import (
     DUMP,
     BackupUnreadable,
@@ -24,10 +26,12 @@ from deployments.postgres.archive import (
 from deployments.postgres.clients import Client, asks_for_tls
 from deployments.postgres.dump import COMPRESSION, Dumped, dump
 from deployments.postgres.exported import Exported, Table
+from deployments.postgres.guard import Budget, Guard
 from deployments.services.backups import keep_backup
 
 FORMAT = 1
 MOST_NAMED = 20  # tables that evidence names; the manifest has them all
+STEPS = {BackupScope.DATABASE: "backup", BackupScope.TABLES: "keep"}  # whose progress says who waits for the dump
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +55,39 @@ class BackUp:
 def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] | None = None) -> StepResult:
     """Dump the target, or `only` these tables, read the dump to its end, and keep it. Return what was kept.
 
-    Raises what choosing the client, opening a session and pg_dump raise, BackupUnreadable, ArtifactsFull,
-    ArtifactsNotWritable, and PlanMoved if the connection leads to another database than planned.
+    The guard watches the dump by the budget of the plan. Raises what choosing the client, opening a session, pg_dump
+    and the guard raise, BackupUnreadable, ArtifactsFull, ArtifactsNotWritable, and PlanMoved if the connection leads to
+    another database than planned.
     """
     place = f"{place_of_job(ctx)}/fence-{ctx.holder.fence}"
+    budget = Budget.planned(ctx.plan["budget"])
+    watch = Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control)
     with ctx.artifacts.writing(place) as folder:
-        dumped = dump(
-            ctx.target,
-            ctx.holder,
-            choose=lambda exported: _choose(ctx, exported),
-            folder=folder / DUMP,
-            jobs=ctx.dump_jobs,
-            stop=ctx.control,
-            progress=ctx.progress,
-            log=ctx.log,
-            only=only,
-        )
+        with watch as guard, WaitsTold(ctx.job, STEPS[scope], guard):
+            try:
+                dumped = dump(
+                    ctx.target,
+                    ctx.holder,
+                    choose=lambda exported: _choose(ctx, exported),
+                    folder=folder / DUMP,
+                    jobs=ctx.dump_jobs,
+                    stop=ctx.control,
+                    guard=guard,
+                    progress=lambda told: ctx.progress({**told, **guard.as_progress()}),
+                    log=ctx.log,
+                    only=only,
+                )
+            except DeploymentError as stopped:
+                billed(stopped, bill=guard.bill.as_evidence())
+                raise
         ctx.log(f"Dumped with pg_dump {dumped.client.version} in {dumped.seconds:.1f} s; reading it to the end")
         started = time.monotonic()
         files = read_to_end(folder, dumped.client, stop=ctx.control)
         content = _content(ctx, scope, dumped, files, reading=time.monotonic() - started)
         manifest = write_manifest(folder, content)
     crash_point("backup-unrecorded")
-    return _keep(ctx, place, manifest)
+    kept = _keep(ctx, place, manifest)
+    return replace(kept, evidence=kept.evidence | {"waits": {"The dump": guard.bill.as_evidence()}})
 
 
 def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:

@@ -12,9 +12,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from deployments.errors import DeploymentError
 from deployments.models import Job
 from deployments.postgres.connect import LINK_ERRORS
-from deployments.postgres.stopped import CancelledOnRequest
-from deployments.services.announce import CANCEL_CHANNEL
-from deployments.services.lease import beat
+from deployments.postgres.stopped import CancelledOnRequest, PausedOnRequest
+from deployments.services.announce import WISH_CHANNEL
+from deployments.services.lease import Beat, beat
 
 HUNG_SECONDS = 60.0
 """A step that goes on so long after its limit does not ask whether it may: a server answers nothing any more."""
@@ -58,6 +58,8 @@ class Control:
         self._limit = timedelta.max
         self._due = math.inf
         self._cancel = threading.Event()
+        self._pause = threading.Event()
+        self._any_wish = threading.Event()  # one of the two above
         self._lost = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._beat_until_closed, name="heartbeat", daemon=True)
@@ -96,9 +98,27 @@ class Control:
         if self._cancel.is_set():
             raise CancelledOnRequest(migration=str(self._job))
 
+    def require_may_go_on(self, place: str) -> None:
+        """Raise as `require_may_start` does, or PausedOnRequest: the work can rest at this place."""
+        self.require_may_start()
+        if self._pause.is_set():
+            raise PausedOnRequest(job=str(self._job), place=place)
+
     def wait(self, seconds: float) -> None:
         """Wait so long, or until a person asks to stop."""
         self._cancel.wait(seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long where the work can rest, or until a person asks to stop or to pause."""
+        self._any_wish.wait(seconds)
+
+    def _take(self, wishes: Beat) -> None:
+        """Know what people want now. A pause can be taken back before it was obeyed, a cancel cannot."""
+        if wishes.cancel_requested:
+            self._cancel.set()
+        told = {True: threading.Event.set, False: threading.Event.clear}
+        told[wishes.pause_requested](self._pause)
+        told[wishes.pause_requested or self._cancel.is_set()](self._any_wish)
 
     def _beat_until_closed(self) -> None:
         while not self._closing.is_set():
@@ -110,21 +130,20 @@ class Control:
         connection.close()
 
     def _listen_and_beat(self) -> None:
-        """Beat, then sleep for a heartbeat; a cancel request on the channel ends the sleep."""
+        """Beat, then sleep for a heartbeat; a person's wish on the channel ends the sleep."""
         with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {CANCEL_CHANNEL}")
+            cursor.execute(f"LISTEN {WISH_CHANNEL}")
         while not self._closing.is_set():
             if time.monotonic() > self._due + HUNG_SECONDS:
                 self._let_go()
                 return
             sent = time.monotonic()  # the lease counts from no earlier, however late the answer is read
-            answer = beat(self._job.pk, fence=self._fence, lease=self._lease)
+            answer = beat(self._job.pk, fence=self._fence, executor=self._job.executor, lease=self._lease)
             if not answer.held:
                 self._let_go()
                 return
             self._last_beat = sent
-            if answer.cancel_requested:
-                self._cancel.set()
+            self._take(answer)
             self._sleep()
 
     def _let_go(self) -> None:

@@ -15,23 +15,33 @@ from deployments.artifacts import Artifacts
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
 from deployments.models import ControlPlane, Job, MigrationRun, Step
+from deployments.pipelines.cancelling import note_end
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
 from deployments.pipelines.control import Control, LeaseLost
 from deployments.pipelines.definitions import PIPELINES
+from deployments.pipelines.ending import (
+    UNEXPECTED,
+    count_applied,
+    end,
+    interrupt_running,
+    look_once_more,
+    require_held,
+    told,
+)
 from deployments.pipelines.freshness import outdated
 from deployments.pipelines.latency import LatencyReadings
 from deployments.pipelines.migrate import MIGRATE
-from deployments.pipelines.observing import observe_database, target_of
-from deployments.pipelines.record import persist, record_job, record_step
+from deployments.pipelines.observing import target_of
+from deployments.pipelines.record import persist, record_job, record_step, tell
+from deployments.pipelines.resting import let_go, require_unmoved
 from deployments.pipelines.takeover import take_over
 from deployments.postgres.clients import Clients
-from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS, Holder, session
+from deployments.postgres.connect import ANSWERED, LINK_ERRORS, Holder
 from deployments.postgres.errors import FenceLost, TargetLocked, TargetUnreachable
 from deployments.postgres.history import HISTORIES
-from deployments.postgres.ledger import entries_of_job
 from deployments.postgres.script import Limits
-from deployments.postgres.stopped import CancelledOnRequest, InDoubt
+from deployments.postgres.stopped import CancelledOnRequest, InDoubt, PausedOnRequest
 from deployments.probe import Prober
 from deployments.services.progress import write_applied, write_line, write_progress
 from deployments.services.transition import DatabaseBusy, Stale, claim_job
@@ -45,7 +55,6 @@ HANDED_ON = (LeaseLost, FenceLost, Stale, OperationalError, InterfaceError)
 Django's errors are those of the control database; the target's driver raises its own.
 """
 
-UNEXPECTED = "unexpected-error"
 MOST_CLAIMS = 20  # a job that kills every executor is looked at by a person, not tried for ever
 
 
@@ -79,38 +88,46 @@ def walk(job: Job, control: Control) -> None:
     except HANDED_ON:
         raise
     except PlanMoved as moved:
-        _end(ctx, JobState.CANCELLED, moved, plan_moved=True)
+        end(ctx, JobState.CANCELLED, moved, plan_moved=True)
         _succeed_with_new_plan(job)
+    except PausedOnRequest as paused:
+        interrupt_running(ctx)
+        look_once_more(job)
+        let_go(ctx, paused)
     except CancelledOnRequest as cancelled:
-        _end(ctx, JobState.CANCELLED, cancelled)
+        note_end(ctx, cancelled, applied=count_applied(ctx))
+        end(ctx, JobState.CANCELLED, cancelled)
     except InDoubt as doubt:
-        _end(ctx, JobState.NEEDS_ATTENTION, doubt)
+        end(ctx, JobState.NEEDS_ATTENTION, doubt)
     except DeploymentError as refusal:
-        _end(ctx, JobState.FAILED, refusal)
+        end(ctx, JobState.FAILED, refusal)
     except Exception as unexpected:
         # Nobody foresaw it, so nobody can say what the database did: a person looks. Its text may hold a secret.
         log.exception("unexpected error", job=job.pk)
-        _end(ctx, JobState.NEEDS_ATTENTION, unexpected)
+        end(ctx, JobState.NEEDS_ATTENTION, unexpected)
     else:
-        _look_once_more(job)
+        require_held(job)
+        look_once_more(job)
         record_job(job, JobState.SUCCEEDED)
 
 
 def walk_steps(ctx: StepContext) -> None:
     """Make this executor the only one that can write to the target, then take the steps in order."""
-    if ctx.job.claims > MOST_CLAIMS:
-        raise InDoubt(what=f"what {ctx.job} should do", why=f"{ctx.job.claims - 1} executors were lost on the way")
+    lost = ctx.job.claims - ctx.job.pauses - 1
+    if lost >= MOST_CLAIMS:
+        raise InDoubt(what=f"what {ctx.job} should do", why=f"{lost} executors were lost on the way")
     if ended := take_over(ctx):
         log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
     stages = PIPELINES[ctx.job.run.kind].steps
     names = [stage.name for stage in stages]
     try:
+        require_unmoved(ctx)
         anew = outdated(ctx, names[: names.index(MIGRATE)])
     except LINK_ERRORS as cut:
         raise _refusal(ctx, cut) from cut
     if anew:
         log.info("taken anew, because it is too old", job=ctx.job.pk, steps=sorted(anew))
-        _interrupt_running(ctx)
+        interrupt_running(ctx)
     for position, stage in enumerate(stages, start=1):
         walk_step(ctx, stage, position, anew=stage.name in anew)
     crash_point("all-steps-done")
@@ -130,7 +147,7 @@ def context(job: Job, control: Control) -> StepContext:
         job=job,
         plan=plan,
         target=target_of(job.database),
-        holder=Holder(run=job.run_id, job=job.pk, fence=fence),
+        holder=Holder(run=job.run.number, job=job.pk, fence=fence),
         control=control,
         control_plane_id=ControlPlane.objects.get().pk,
         history=HISTORIES[job.run.environment.application.layout],
@@ -158,14 +175,12 @@ def walk_step(ctx: StepContext, stage: Stage, position: int, *, anew: bool = Fal
     if latest is not None and latest.state in {StepState.SUCCEEDED, StepState.SKIPPED} and not anew:
         return
     ctx.control.limit(stage.timeout)
-    ctx.control.require_may_start()
+    ctx.control.require_may_go_on(f"before {stage.name}")
     if latest is not None and latest.state == StepState.RUNNING:
         record_step(latest, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
     step = _next_attempt(ctx, stage, position, latest)
-    ctx.log = lambda line: persist(lambda: write_line(step, line), is_written=lambda: True)
-    ctx.progress = lambda facts: persist(
-        lambda: write_progress(step, facts, fence=ctx.holder.fence), is_written=lambda: True
-    )
+    ctx.log = lambda line: persist(lambda: write_line(step, line, fence=ctx.holder.fence), is_written=lambda: True)
+    ctx.progress = lambda facts: tell(lambda: write_progress(step, facts, fence=ctx.holder.fence))
     record_step(step, StepState.RUNNING, fence=ctx.holder.fence)
     crash_point("step-started")
     result = _result(ctx, stage, step, resumed=step.attempt > 1)
@@ -196,8 +211,15 @@ def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> Ste
         return stage.run(ctx)
     except HANDED_ON:
         raise
-    except (CancelledOnRequest, InDoubt) as stopped:
-        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary=str(stopped), error_code=stopped.code)
+    except (CancelledOnRequest, PausedOnRequest, InDoubt) as stopped:
+        record_step(
+            step,
+            StepState.INTERRUPTED,
+            fence=ctx.holder.fence,
+            summary=str(stopped),
+            error_code=stopped.code,
+            evidence=dict(stopped.evidence),
+        )
         raise
     except (DeploymentError, *LINK_ERRORS) as error:
         refusal = _refusal(ctx, error)
@@ -222,54 +244,6 @@ def _refusal(ctx: StepContext, error: Exception) -> DeploymentError:
     if isinstance(error, ANSWERED):
         return TargetLocked(target=ctx.target.name)
     return TargetUnreachable.by(error, target=ctx.target.name)
-
-
-def told(error: Exception) -> str:
-    """Return what may be shown of an error: our own texts whole, of others the kind alone."""
-    if isinstance(error, DeploymentError):
-        return str(error)
-    return (
-        f"An error that is not foreseen stopped the executor: {type(error).__name__}. What the database did is shown "
-        "by its history. Look at the executor's log, then decide."
-    )
-
-
-def _look_once_more(job: Job) -> None:
-    """Keep what the target is now, so that the next plan starts from it. Done as well as can be: the job has ended."""
-    try:
-        observe_database(job.database, actor=EXECUTOR)
-    except (DeploymentError, DRIVER_ERROR) as refusal:
-        log.warning("not observed after the job", job=job.pk, reason=type(refusal).__name__)
-
-
-def _end(ctx: StepContext, state: JobState, error: Exception, *, plan_moved: bool = False) -> None:
-    job = ctx.job
-    _interrupt_running(ctx)
-    _look_once_more(job)
-    record_job(
-        job,
-        state,
-        reason=told(error),
-        plan_moved=plan_moved,
-        error=told(error),
-        error_code=error.code if isinstance(error, DeploymentError) else UNEXPECTED,
-        applied=_count_applied(ctx),
-    )
-
-
-def _interrupt_running(ctx: StepContext) -> None:
-    """Record of a step that an earlier executor left running that it goes on no more."""
-    for step in Step.objects.filter(job=ctx.job, state=StepState.RUNNING):
-        record_step(step, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
-
-
-def _count_applied(ctx: StepContext) -> int:
-    """Return how many migrations this job committed, from the target itself if it can be asked."""
-    try:
-        with session(ctx.target, name=ctx.holder.session_name) as opened:
-            return len(entries_of_job(opened, ctx.job.pk))
-    except (DeploymentError, DRIVER_ERROR):
-        return ctx.job.applied
 
 
 def _succeed_with_new_plan(job: Job) -> None:

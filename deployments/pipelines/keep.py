@@ -16,6 +16,7 @@ from deployments.postgres.connect import session
 from deployments.postgres.destroyed import Destroyed, find_destroyed
 from deployments.postgres.dump import BackupFailed
 from deployments.postgres.programs import ConnectionNotPortable
+from deployments.postgres.stopped import GuardLost, OverBudget
 
 MOST_NAMED = 10
 NOT_TO_BE_HAD = (
@@ -24,6 +25,8 @@ NOT_TO_BE_HAD = (
     BackupFailed,
     BackupUnreadable,
     ConnectionNotPortable,
+    GuardLost,
+    OverBudget,
     PgDumpKnownBad,
     PgDumpMissing,
     PgDumpTooOld,

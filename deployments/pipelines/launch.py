@@ -1,4 +1,4 @@
-"""Starting an executor as a process of its own, which outlives whoever started it."""
+"""Starting an executor, or an answer to a wish, as a process of its own, which outlives whoever started it."""
 
 import subprocess
 import sys
@@ -12,5 +12,14 @@ def launch(job_id: int) -> subprocess.Popen[bytes]:
     It gets a session of its own: a killed worker or dispatcher leaves it running, and a killed Celery pool child never
     sits inside a COMMIT (E8 of the reliability study).
     """
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "execute_job", str(job_id)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    return _launch("execute_job", job_id)
+
+
+def launch_answer(request_id: int) -> subprocess.Popen[bytes]:
+    """Start the answer to a wish about a target and return its process; safe to call any number of times."""
+    return _launch("answer_request", request_id)
+
+
+def _launch(command: str, number: int) -> subprocess.Popen[bytes]:
+    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, str(number)]
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from deployments.crash import crash_point
+from deployments.errors import DeploymentError
 from deployments.models import Script as StoredScript
+from deployments.pipelines.batches import KeptBatches, require_batches_as_planned
 from deployments.pipelines.contract import StepContext, StepResult
-from deployments.pipelines.waits import WaitsTold
+from deployments.pipelines.timings import Timings, earlier
+from deployments.pipelines.waits import WaitsTold, billed
+from deployments.pipelines.windows import budget_now, require_window
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.alone import run_alone
+from deployments.postgres.batches.progress import Told
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS, session
+from deployments.postgres.decided import obey
 from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.postgres.guard import Budget, Guard
-from deployments.postgres.ledger import FORWARD, entries_of_job
+from deployments.postgres.ledger import FORWARD, entries_of_job, has_begun
 from deployments.postgres.script import Script, Sent, prepare
-from deployments.postgres.stopped import GuardLost
+from deployments.postgres.stopped import CancelledTooLate, GuardLost
 from deployments.postgres.transactional import Worker, run_file
 
 MIGRATE = "migrate"
@@ -32,21 +38,27 @@ class Migrate:
     timeout: timedelta = timedelta(hours=6)
 
     def run(self, ctx: StepContext) -> StepResult:
-        """Return what was applied. Raises why it stopped; what was committed before stays and is counted."""
+        """Return what was applied. Raises why it stopped, with the bills; what was committed stays and is counted."""
         scripts = self.scripts(ctx)
+        require_batches_as_planned(ctx, scripts)
         started = time.monotonic()
         bills: dict[str, object] = {}
+        batches = KeptBatches()
+        timings = Timings(earlier(ctx.job, scripts))
         for broken in range(BROKEN_LINKS + 1):
             try:
-                self._run_rest(ctx, scripts, bills)
+                self._run_rest(ctx, scripts, bills, batches, timings)
                 break
             except ANSWERED as locked:
-                raise TargetLocked(target=ctx.target.name) from locked
+                raise billed(TargetLocked(target=ctx.target.name), waits=bills) from locked
             except (GuardLost, TargetUnreachable, *LINK_ERRORS) as cut:
                 if broken == BROKEN_LINKS:
                     raise
                 ctx.log(f"The link to {ctx.target.name} broke ({type(cut).__name__}). Looking at what is there.")
                 ctx.control.wait(PAUSE_SECONDS * 2**broken)
+            except DeploymentError as stopped:
+                billed(stopped, waits=bills)
+                raise
         took = time.monotonic() - started
         verb = "applied" if self.direction == FORWARD else "rolled back"
         return StepResult(
@@ -55,6 +67,8 @@ class Migrate:
                 "migrations": [one.entry.migration for one in scripts],
                 "seconds": round(took, 3),
                 "waits": bills,
+                **batches.as_evidence(),
+                **timings.as_evidence(),
             },
         )
 
@@ -88,13 +102,22 @@ class Migrate:
             for entry in ctx.plan["migrations"]
         ]
 
-    def _run_rest(self, ctx: StepContext, scripts: list[Script], bills: dict[str, object]) -> None:
+    def _run_rest(
+        self,
+        ctx: StepContext,
+        scripts: list[Script],
+        bills: dict[str, object],
+        batches: KeptBatches,
+        timings: Timings,
+    ) -> None:
         with session(ctx.target, name=ctx.holder.session_name) as opened:
-            seen = require_as_planned(opened, ctx)
+            require_as_planned(opened, ctx)
             done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
+            if not has_begun(opened, ctx.job.pk):
+                require_window(ctx)
         ctx.applied(len(done))
-        budget = Budget.planned(ctx.plan["budget"], connections=seen.connections)
-        watch = Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control)
+        planned = Budget.planned(ctx.plan["budget"])
+        watch = Guard(ctx.target, ctx.holder, budget=planned, interval=ctx.guard_interval, stop=ctx.control)
         with watch as guard, WaitsTold(ctx.job, self.name, guard):
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
@@ -103,24 +126,61 @@ class Migrate:
             for number, script in enumerate(scripts, start=1):
                 if script.entry.migration in done:
                     continue
-                ctx.control.require_may_start()
-                self._run_one(ctx, script, guard, number=number, of=len(scripts))
-                bills[script.entry.migration] = guard.bill.as_evidence()
+                ctx.control.require_may_go_on(f"before {script.name}, file {number} of {len(scripts)}")
+                guard.budget = budget_now(ctx)
+                try:
+                    self._run_one(ctx, script, guard, batches, timings, number=number, of=len(scripts))
+                except DeploymentError as stopped:
+                    billed(stopped, bill=guard.bill_of(script.name).as_evidence())
+                    raise
+                finally:
+                    bills[script.entry.migration] = guard.bill_of(script.name).as_evidence()
                 ctx.applied(number)
+                if ctx.control.cancel_requested:
+                    raise CancelledTooLate(migration=script.name)
                 crash_point("migration-committed")
 
-    def _run_one(self, ctx: StepContext, script: Script, guard: Guard, *, number: int, of: int) -> None:
+    def _run_one(
+        self,
+        ctx: StepContext,
+        script: Script,
+        guard: Guard,
+        batches: KeptBatches,
+        timings: Timings,
+        *,
+        number: int,
+        of: int,
+    ) -> None:
+        working: dict[str, object] = {}  # the session and transaction of this try, for who looks after a crash
+
         def tell(sent: Sent) -> None:
             crash_point("statement-about-to-start")
+            guard.looking.forget()
+            timings.begin()
+            show(sent)
+
+        def tell_batches(told: Told) -> None:
+            batches.keep(script.entry.migration, told)
+            show(script.sent[told.position - 1], batch=told.as_progress())
+
+        def work(told: dict[str, object]) -> None:
+            working.update(told)
+            timings.sent()
+
+        def show(sent: Sent, **more: object) -> None:
             ctx.progress(
                 {
+                    "session": dict(working),
                     "migration": script.entry.migration,
                     "number": number,
                     "of": of,
                     "statement": sent.number,
                     "statements": len(script.sent),
+                    "is_transactional": script.transactional,
                     "sql": sent.text,
-                    "waits": guard.bill.as_progress(),
+                    **timings.as_progress(script, sent),
+                    **guard.as_progress(),
+                    **more,
                 }
             )
 
@@ -132,8 +192,12 @@ class Migrate:
             limits=ctx.limits,
             history=ctx.history,
             tell=tell,
+            tell_batches=tell_batches,
             log=ctx.log,
+            tell_session=work,
+            tell_end=lambda sent: timings.end(script, sent),
         )
+        obey(script, worker, ctx.job.decided, claim=ctx.job.claims)
         manner = "in one transaction" if script.transactional else "each by itself"
         count = f"{len(script.sent)} statement{'' if len(script.sent) == 1 else 's'}"
         ctx.log(f"{script.name}: {count}, {manner}")

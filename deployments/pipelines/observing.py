@@ -1,5 +1,7 @@
 """Reading a target and keeping what was read."""
 
+from functools import partial
+
 from django.conf import settings
 
 from checks.model.saved import to_data
@@ -7,9 +9,12 @@ from deployments.actors import Actor
 from deployments.models import Database, Environment, HealthCheck, Observation
 from deployments.pipelines.world import history_of
 from deployments.postgres.catalog import Observed, observe
-from deployments.postgres.connect import Target, session
+from deployments.postgres.connect import Session, Target, session
+from deployments.postgres.errors import PrivilegeMissing
 from deployments.postgres.history import HISTORIES
+from deployments.postgres.lives import Remembered, remembered
 from deployments.probe import Prober
+from deployments.selectors.lives import jobs_that_wrote
 from deployments.services.health import keep_version
 from deployments.services.observe import keep_observation
 
@@ -49,10 +54,19 @@ def observe_database(database: Database, *, actor: Actor) -> Observation:
     target = target_of(database)
     with session(target) as opened:
         seen = observe(opened, target, HISTORIES[database.environment.application.layout])
-    return keep_observed(database, seen, actor=actor)
+        memory = _memory(opened, target, database)
+    return keep_observed(database, seen, memory, actor=actor)
 
 
-def keep_observed(database: Database, seen: Observed, *, actor: Actor) -> Observation:
+def _memory(opened: Session, target: Target, database: Database) -> Remembered | None:
+    """Return what the target remembers of us; None where that cannot be read, which a run then names."""
+    try:
+        return remembered(opened, target, partial(jobs_that_wrote, database))
+    except PrivilegeMissing:
+        return None
+
+
+def keep_observed(database: Database, seen: Observed, memory: Remembered | None = None, *, actor: Actor) -> Observation:
     """Store what was read of a target. Raises what keeping raises."""
     return keep_observation(
         database,
@@ -64,5 +78,6 @@ def keep_observed(database: Database, seen: Observed, *, actor: Actor) -> Observ
         schema=seen.schema,
         sizes=seen.sizes,
         model=to_data(seen.model),
+        ledger=memory.as_evidence() if memory else None,
         actor=actor,
     )

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from checks.model.saved import NUMBERS_PER_MAJOR
+from checks.policy.collisions import LONGEST_WAIT_SECONDS
 from deployments.errors import DeploymentError
 from deployments.models.run import RunKind
 from deployments.pipelines.asking import looking
+from deployments.pipelines.batches import are_planned
+from deployments.pipelines.collisions import see_to_collisions
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.windows import require_window
 from deployments.pipelines.world import require_as_planned
-from deployments.postgres.activity import long_transactions
+from deployments.postgres.batches.ledger import require_batch_table
 from deployments.postgres.catalog import Observed
 from deployments.postgres.clients import asks_for_tls
 from deployments.postgres.connect import session
@@ -33,7 +38,7 @@ class Preflight:
     """Look at target, store and application without changing them. A second attempt looks again."""
 
     name: str = "preflight"
-    timeout: timedelta = timedelta(minutes=5)
+    timeout: timedelta = timedelta(seconds=LONGEST_WAIT_SECONDS) + timedelta(minutes=5)
 
     def run(self, ctx: StepContext) -> StepResult:
         """Return what was found. Raises what stands in the way; a way back is warned instead of held up by the store.
@@ -41,23 +46,24 @@ class Preflight:
         The application's health is the baseline that later steps compare with; a bad one refuses nothing, because the
         migration may be the remedy.
         """
+        require_window(ctx)
         with session(ctx.target, name=ctx.holder.session_name) as opened, looking(ctx, opened):
             seen = require_as_planned(opened, ctx)
             require_owner_role(opened, ctx.target)
-            in_the_way = long_transactions(opened)
+            if are_planned(ctx.plan):
+                require_batch_table(opened, ctx.target)
+        collided = see_to_collisions(ctx)
         evidence: dict[str, Any] = {
             "server_version": seen.server_version,
             "system_identifier": seen.identity.system_identifier,
             "database_name": seen.identity.database_name,
             "applied": len(seen.history),
-            "long_transactions": [one.as_evidence() for one in in_the_way],
+            "collisions": collided.as_evidence(),
         }
         version = seen.server_version
-        told = [f"PostgreSQL {version // 10000}.{version % 10000}, {seen.identity.database_name}: as planned."]
-        for one in in_the_way:
-            ctx.log(f"May stand in the way: {one}")
-        if in_the_way:
-            told.append(f"{len(in_the_way)} transactions are open for long, the longest: {in_the_way[0]}.")
+        major, minor = divmod(version, NUMBERS_PER_MAJOR)
+        told = [f"PostgreSQL {major}.{minor}, {seen.identity.database_name}: as planned."]
+        told += collided.in_words()
         told += self._store(ctx, seen, evidence)
         told += self._health(ctx, evidence)
         return StepResult(summary=" ".join(told), evidence=evidence)

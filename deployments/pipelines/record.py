@@ -40,6 +40,17 @@ def persist(write: Callable[[], None], *, is_written: Callable[[], bool]) -> Non
             return
 
 
+def tell(write: Callable[[], None]) -> None:
+    """Write once; while the control database is away it is left out, and the next telling has what is true then.
+
+    It is called inside transactions on a target: one that waited here would hold its locks as long.
+    """
+    try:
+        write()
+    except (OperationalError, InterfaceError):
+        connection.close()
+
+
 def record_step(step: Step, to: StepState, *, fence: int, **facts: Any) -> None:
     """Move a step for the holder of this fence."""
     persist(

@@ -1,4 +1,4 @@
-"""What the application pays for a migration, told while it runs: in a thread of its own that nothing waits for."""
+"""What the application pays for a migration, and what that does, told in a thread of its own that nothing waits for."""
 
 import threading
 from types import TracebackType
@@ -7,7 +7,9 @@ from typing import Self
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
+from deployments.errors import DeploymentError
 from deployments.models import Job
+from deployments.pipelines.endings import Carrier
 from deployments.postgres.guard import Guard
 from deployments.services.progress import write_waits
 
@@ -18,8 +20,14 @@ PARTING_SECONDS = 3.0
 log = structlog.get_logger()
 
 
+def billed(stopped: DeploymentError, **facts: object) -> DeploymentError:
+    """Return why a step stopped with what the application had paid by then, for the step's evidence."""
+    stopped.evidence = {**facts, **stopped.evidence}
+    return stopped
+
+
 class WaitsTold:
-    """Adds what the guard sees to the progress of the running step, as long as the block lasts. It fails no job."""
+    """Adds what the guard sees to the progress of the running step, and carries wishes to it. It fails no job."""
 
     def __init__(self, job: Job, step: str, guard: Guard) -> None:
         """Prepare; the thread starts with the block. `step` is the name of the step that runs meanwhile."""
@@ -27,6 +35,7 @@ class WaitsTold:
         self._step = step
         self._guard = guard
         self._told: dict[str, object] = {}
+        self._carrier = Carrier(job, guard.endings)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._tell_until_closed, name="waits", daemon=True)
 
@@ -55,13 +64,13 @@ class WaitsTold:
             connection.close()  # this thread's own
 
     def _tell(self) -> None:
-        waits = self._guard.bill.as_progress()
-        if waits == self._told:
-            return
+        told = self._guard.as_progress()
         try:
-            write_waits(self._job, self._step, waits, fence=self._job.fence or 0)
+            self._carrier.carry()
+            if told != self._told:
+                write_waits(self._job, self._step, told["waits"], doing=told["doing"], fence=self._job.fence or 0)
         except (DatabaseError, InterfaceError) as away:  # the next look has all of it again
             log.warning("waits not told", job=self._job.pk, reason=type(away).__name__)
             connection.close()
         else:
-            self._told = waits
+            self._told = told

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from checks.model.saved import NUMBERS_PER_MAJOR
 from deployments.errors import DeploymentError
 from deployments.postgres.connect import Target, connection_string
 from deployments.postgres.errors import SecretUnusable
@@ -105,12 +106,13 @@ class Client:
     @property
     def major(self) -> int:
         """The major version: a server newer than this is refused."""
-        return self.number // 10000
+        return self.number // NUMBERS_PER_MAJOR
 
     @property
     def is_sound(self) -> bool:
         """Whether no hole is known in this version. Majors that came later are."""
-        return self.number % 10000 >= SOUND.get(self.major, 0 if self.major > max(SOUND) else 10000)
+        never = NUMBERS_PER_MAJOR
+        return self.number % NUMBERS_PER_MAJOR >= SOUND.get(self.major, 0 if self.major > max(SOUND) else never)
 
     def __str__(self) -> str:
         return f"{self.version} in {self.folder}"
@@ -128,7 +130,7 @@ class Clients:
         Raises PgDumpMissing, PgDumpTooOld, PgDumpWithoutTls where `tls` is asked for, and PgDumpKnownBad where the
         environment is protected.
         """
-        needed = server_version // 10000
+        needed = server_version // NUMBERS_PER_MAJOR
         mute: list[Path] = []
         found = list(self._found(mute))
         if not found:
@@ -192,7 +194,7 @@ def _client(folder: Path) -> Client | None:
     found = re.match(r"pg_dump \(.*?\) ((\d+)(?:\.(\d+))?\S*)", told)
     if found is None:
         return None
-    return Client(folder, version=found[1], number=int(found[2]) * 10000 + int(found[3] or 0))
+    return Client(folder, version=found[1], number=int(found[2]) * NUMBERS_PER_MAJOR + int(found[3] or 0))
 
 
 def _told(command: list[str | Path], **environment: str) -> str | None:

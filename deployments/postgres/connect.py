@@ -23,6 +23,7 @@ from deployments.postgres.errors import (
     TlsFailed,
 )
 from deployments.postgres.prisma_connection import OfPrisma, for_libpq
+from deployments.postgres.settings import be_patient
 
 Session = psycopg.Connection[tuple[Any, ...]]
 LINK_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -33,10 +34,6 @@ DRIVER_ERROR = psycopg.Error
 """Whatever the driver raises, for a caller that can do without the answer."""
 
 NAME_PREFIX = "locktender/"
-# Nothing waits without a limit. Who runs a migration sets its own limits on top.
-PATIENCE = """
-SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false)
-"""
 READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 LIMITS: dict[str, str | int] = {
     "connect_timeout": 5,
@@ -152,7 +149,7 @@ def open_with(
             opened.execute(READ_ONLY)  # a command: it looks nothing up in a search path
             opened.read_only, opened.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
         _require_direct_primary(target, opened)
-        opened.execute(PATIENCE)
+        be_patient(opened)
         opened.autocommit = autocommit
     except psycopg.OperationalError as cut:
         opened.close()

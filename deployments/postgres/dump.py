@@ -17,6 +17,7 @@ from deployments.errors import DeploymentError
 from deployments.postgres.clients import Client
 from deployments.postgres.connect import Holder, Target
 from deployments.postgres.exported import Exported, Measured, Measuring, Table, exporting
+from deployments.postgres.guard import Guard
 from deployments.postgres.ledger import Identity
 from deployments.postgres.programs import connection_files, running
 from deployments.postgres.stop import Stop
@@ -26,6 +27,7 @@ LOCK_WAIT_MILLISECONDS = 5000
 COMPRESSION = "gzip:1"
 PROGRESS_SECONDS = 1.0
 LONGEST_DETAIL = 500
+THE_DUMP = "The dump"
 # Consequences of the error that stands before them.
 ECHOES = ("a worker process died unexpectedly", "terminated by user")
 # A worker writes its lines in pieces: the start of one may stand before another's. The server's begin in capitals.
@@ -86,7 +88,8 @@ class Progress:
     def as_values(self, *, jobs: int, size: int) -> dict[str, Any]:
         """Return it as what a page shows. A single worker does not say what it has finished, only what is next."""
         done = self.finished if jobs > 1 else max(0, self.started - 1)
-        return {"tables": max(self.total, self.started), "tables_done": done, "table": self.table, "bytes": size}
+        tables = max(self.total, self.started)
+        return {"tables": tables, "tables_done": done, "table": self.table, "bytes": size, "jobs": jobs}
 
 
 def dump(
@@ -97,6 +100,7 @@ def dump(
     folder: Path,
     jobs: int,
     stop: Stop,
+    guard: Guard,
     progress: Callable[[dict[str, Any]], None],
     log: Callable[[str], None],
     only: Sequence[Table] | None = None,
@@ -104,15 +108,16 @@ def dump(
     """Dump a database, or `only` these tables of it, into a new folder, and return what is known about it.
 
     `choose` looks at what was found before anything is dumped, and returns the programs to use, or refuses. Every
-    session on the target has the holder's name, so that a takeover ends them. What was written of a dump that failed
-    is for the caller to remove.
+    session on the target has the holder's name, so that a takeover ends them, and the guard, who is open, watches them
+    all: a dump has a lock on every table, and behind one TRUNCATE that waits for it everybody queues. What was written
+    of a dump that failed is for the caller to remove.
 
-    Raises what opening a session, `choose` and `stop` raise, ConnectionNotPortable, BackupFailed, and OSError with
-    ENOSPC, EDQUOT or EFBIG if the disk takes no more.
+    Raises what opening a session, `choose`, `stop` and the guard raise, ConnectionNotPortable, BackupFailed, and
+    OSError with ENOSPC, EDQUOT or EFBIG if the disk takes no more.
     """
     stop.require_may_start()
     started = time.monotonic()
-    with exporting(target, name=holder.session_name) as exported:
+    with guard.watching_dump(THE_DUMP), exporting(target, name=holder.session_name) as exported:
         client = choose(exported)
         wanted = {table.oid for table in only or ()}
         tables = [table for table in exported.tables if only is None or table.oid in wanted]
@@ -120,13 +125,17 @@ def dump(
         files = connection_files(exported.opened, target=target.name, name=holder.session_name)
         heard = Progress(total=len(tables))
         with closing(Measuring(exported, tables)) as measuring:
-            watch = _Watch(exported, heard, measuring, folder=folder, jobs=jobs, progress=progress, log=log)
+            watch = _Watch(
+                exported, heard, measuring, guard=guard, folder=folder, jobs=jobs, progress=progress, log=log
+            )
             with running(client.pg_dump, _arguments(exported, folder, jobs, only), files=files, tell=heard.hear) as ran:
                 status = ran.wait(stop, meanwhile=watch.look)
+            guard.require_clear()  # why it ended, if the guard did it
             if status != 0:
                 secret = exported.opened.info.password
                 _refuse(target, status, ran.said, in_the_way=watch.in_the_way, secret=secret)
             measured = measuring.finish(stop)
+            guard.require_clear()
     return Dumped(
         identity=exported.identity,
         server_version=exported.server_version,
@@ -157,6 +166,7 @@ class _Watch:
     exported: Exported
     heard: Progress
     measuring: Measuring
+    guard: Guard
     folder: Path
     jobs: int
     progress: Callable[[dict[str, Any]], None]
@@ -166,7 +176,8 @@ class _Watch:
     told: dict[str, Any] | None = None
 
     def look(self) -> None:
-        """Look once."""
+        """Look once. Raises what the guard has stopped it for."""
+        self.guard.require_clear()
         if not self.heard.has_locks:
             self._see_who_is_in_the_way()
         else:

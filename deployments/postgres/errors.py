@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+from checks.model.saved import NUMBERS_PER_MAJOR
 from deployments.errors import DeploymentError
 
 NOTHING = "Nothing more was changed there."
@@ -126,7 +127,8 @@ class ServerTooOld(DeploymentError):
 
     def __init__(self, *, target: str, version: int) -> None:
         super().__init__(
-            f"{target} is PostgreSQL {version // 10000}; 14 is the oldest supported. {NOTHING} Upgrade the server."
+            f"{target} is PostgreSQL {version // NUMBERS_PER_MAJOR}; 14 is the oldest supported. {NOTHING} "
+            "Upgrade the server."
         )
 
 
@@ -197,7 +199,7 @@ class SchemaAlreadyThere(DeploymentError):
     def __init__(self, *, target: str) -> None:
         super().__init__(
             f"{target} has the schema locktender already, with the history of what was applied. {NOTHING} "
-            f"Never drop it. If this is a copy of another database, re-adopt it: manage.py target {target} --readopt"
+            f"Never drop it. If this is a copy of another database, re-adopt it: manage.py adopt {target}"
         )
 
 
@@ -233,7 +235,7 @@ class CopiedDatabase(DeploymentError):
     def __init__(self, *, target: str, marked: str, found: str) -> None:
         super().__init__(
             f"{target} is a copy: it is marked as {marked}, but is {found}. Its history is that of the original, so it "
-            f"is not trusted. {NOTHING} Re-adopt it with: manage.py target {target} --readopt"
+            f"is not trusted. {NOTHING} Re-adopt it: manage.py adopt {target}"
         )
 
 
@@ -250,12 +252,12 @@ class FenceLost(DeploymentError):
 
 
 class FenceAhead(DeploymentError):
-    """The target has seen a higher fence than the control database has given out."""
+    """The target knows more than the control database: a fence it never gave out, or history of jobs it never ran."""
 
     code = "fence-ahead"
 
-    def __init__(self, *, target: str, fence: int, found: int) -> None:
+    def __init__(self, *, target: str, knows: str) -> None:
         super().__init__(
-            f"{target} has seen fence {found}, but this run holds {fence}: the control database may have been restored "
-            f"from an older backup. {NOTHING} Compare the histories, then re-adopt: manage.py target {target} --readopt"
+            f"{target} {knows}: the control database may have been restored from an older backup. {NOTHING} "
+            f"See what the target knows, then re-adopt it: manage.py adopt {target}"
         )

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from deployments.postgres.batches.ledger import TABLE as BATCH_TABLE
 from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.errors import (
     CopiedDatabase,
@@ -81,7 +82,7 @@ CREATE TABLE locktender.statement (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (job, migration, direction, position)
 );
-INSERT INTO locktender.fence (fence) VALUES (0);
+{BATCH_TABLE}INSERT INTO locktender.fence (fence) VALUES (0);
 INSERT INTO locktender.meta (control_plane_id, database_id, system_identifier, database_name)
     SELECT '{control_plane_id}', {database_id}, system_identifier::text, current_database() FROM pg_control_system();
 COMMIT;
@@ -102,7 +103,7 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
     another database: staging restored from production is recognised, never trusted.
     """
     found = identity(opened)
-    mark = _mark(opened, target)
+    mark = mark_of(opened, target)
     if mark is None:
         wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
         raise TargetSchemaMissing(target=target.name, sql=wanted)
@@ -118,7 +119,7 @@ def require_ours(opened: Session, target: Target, *, control_plane_id: UUID) -> 
     return found
 
 
-def _mark(opened: Session, target: Target) -> tuple[UUID, int, str, str] | None:
+def mark_of(opened: Session, target: Target) -> tuple[UUID, int, str, str] | None:
     """Return control plane, database, system and name as the target remembers them, or None where it does not."""
     try:
         with opened.transaction():
@@ -150,7 +151,7 @@ def require_fence_not_ahead(opened: Session, target: Target, holder: Holder) -> 
     """Raise FenceAhead if the target has seen a fence above the holder's, which claimed after everybody else."""
     row = opened.execute("SELECT fence FROM locktender.fence").fetchone()
     if row is not None and row[0] > holder.fence:
-        raise FenceAhead(target=target.name, fence=holder.fence, found=row[0])
+        raise FenceAhead(target=target.name, knows=f"has seen fence {row[0]}, but this run holds {holder.fence}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,30 +223,3 @@ def install(target: Target, sql_text: str) -> None:
         except psycopg.Error as refused:
             reason = refused.diag.message_primary or type(refused).__name__
             raise SchemaNotCreated(target=target.name, reason=reason) from refused
-
-
-def readopt(target: Target, *, control_plane_id: UUID) -> tuple[Identity, Identity]:
-    """Mark a target as what it is now: this database of this control plane. Return the old mark and the new one.
-
-    For a copy, and for a target that knows more than a restored control database. What is applied stays applied; the
-    numbers of its jobs become negative, because the same numbers may be given out again, and the fence begins anew.
-    Raises TargetSchemaMissing.
-    """
-    with session(target) as opened, opened.transaction():
-        mark = _mark(opened, target)
-        if mark is None:
-            wanted = installation_sql(control_plane_id=control_plane_id, database_id=target.database_id)
-            raise TargetSchemaMissing(target=target.name, sql=wanted)
-        found = identity(opened)
-        opened.execute(
-            "UPDATE locktender.meta SET control_plane_id = %s, database_id = %s, system_identifier = %s,"
-            " database_name = %s, installed_at = clock_timestamp()",
-            [control_plane_id, target.database_id, found.system_identifier, found.database_name],
-        )
-        for table in ("history", "statement"):
-            opened.execute(
-                f"UPDATE locktender.{table} SET job = (SELECT least(0, min(job)) FROM locktender.{table}) - job"
-                " WHERE job > 0"
-            )
-        opened.execute("UPDATE locktender.fence SET fence = 0")
-    return Identity(mark[2], mark[3]), found

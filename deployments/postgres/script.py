@@ -3,19 +3,32 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.concurrent_index import ConcurrentIndex
+from checks.batch import Batch
+from checks.batching.declared import with_batches
+from checks.changes import Verb
+from checks.outside.aims import Aim, Detached, needs_no_lock_timeout
 from checks.statements import parse
+from checks.transactions import aim_in, is_one_transaction, is_setting, sendable
 from deployments.postgres.ledger import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One statement: its text byte for byte, where it stands, and what must be true after it if it runs alone."""
+    """One statement: its text byte for byte, where it stands, and what must be true after it if it runs alone.
+
+    `aim` is None for one that runs in a transaction. Where `batch` is set, what is sent is the batch's own text, for a
+    range of keys at a time. A setting is made in the sessions of what follows. One without a lock_timeout works beside
+    the application, and would be left half done by it.
+    """
 
     number: int  # from 1
     text: str
     line: int
-    concurrent_index: ConcurrentIndex | None
+    aim: Aim | None = None
+    batch: Batch | None = None
+    is_setting: bool = False
+    has_no_lock_timeout: bool = False
+    is_validation: bool = False  # of a constraint: it reads a whole table beside the application
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,10 @@ class Script:
         """What is in the database if it is stopped in the middle, as a sentence."""
         if self.transactional:
             return "This migration was rolled back."
+        if any(one.batch for one in self.sent):
+            return "What was committed before stays in force, and another run goes on after the last batch."
+        if any(isinstance(one.aim, Detached) for one in self.sent):
+            return "What it did before stays in force; a detach that was begun is finished by the next attempt."
         return "What it did before stays in force; an unfinished index is dropped, at the latest by the next attempt."
 
 
@@ -50,7 +67,11 @@ class Limits:
 
 def prepare(text: str, *, migration: str, direction: str, checksum: str, script_sha256: str) -> Script:
     """Return a script split by PostgreSQL's own grammar. Raises checks.errors.Unparsable."""
-    statements = parse(text).statements
+    script = with_batches(parse(text))
+    transactional = is_one_transaction(script)
+    statements = sendable(script)
+    if statements is None:
+        statements = script.statements  # which no plan lets through
     return Script(
         entry=Entry(
             migration=migration,
@@ -60,8 +81,17 @@ def prepare(text: str, *, migration: str, direction: str, checksum: str, script_
             statements=len(statements),
         ),
         sent=tuple(
-            Sent(number=place, text=one.sql, line=one.line, concurrent_index=one.concurrent_index)
+            Sent(
+                number=place,
+                text=one.sql,
+                line=one.line,
+                aim=aim_in(script, one),
+                batch=one.batch,
+                is_setting=is_setting(one),
+                has_no_lock_timeout=needs_no_lock_timeout(one.tree),
+                is_validation=any(change.verb is Verb.VALIDATE_CONSTRAINT for change in one.changes),
+            )
             for place, one in enumerate(statements, start=1)
         ),
-        transactional=not any(one.outside_transaction for one in statements),
+        transactional=transactional,
     )

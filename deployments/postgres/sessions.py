@@ -81,6 +81,13 @@ def backend_of(session: Session) -> Backend:
     return Backend(*row)
 
 
+def working_as(session: Session) -> dict[str, object]:
+    """Return the server process and the transaction of a session that has written something, as values to show."""
+    row = session.execute("SELECT pg_backend_pid(), pg_current_xact_id_if_assigned()::text").fetchone()
+    assert row is not None  # noqa: S101 # a SELECT without FROM returns one row
+    return {"pid": row[0], "transaction": row[1]}
+
+
 def end_backend(session: Session, backend: Backend, *, what: str) -> None:
     """End a server process of ours and wait until it is gone. Raises InDoubt if it does not go within 30 seconds."""
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -1,5 +1,8 @@
 """Why a migration stopped, and what of it is in force."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from deployments.errors import DeploymentError
 from deployments.postgres.errors import NOTHING
 
@@ -33,23 +36,27 @@ class OverBudget(DeploymentError):
 
     code = "over-budget"
 
-    def __init__(self, *, migration: str, bill: str, left: str) -> None:
+    def __init__(
+        self, *, migration: str, bill: str, left: str, why: str = "", evidence: Mapping[str, Any] | None = None
+    ) -> None:
+        self.evidence = dict(evidence or {})
+        told = f" ({why})" if why else ""
         super().__init__(
-            f"{migration} was cancelled, because it held up the application: {bill}. {left} "
-            "Use a form that locks for less time, then ask for a new run."
+            f"{left} {migration} was cancelled, because it held up the application: {bill}{told}. "
+            "Use a form that locks for less time, or a quieter hour, then ask for a new run."
         )
 
 
 class GuardLost(DeploymentError):
-    """The session that watches over the application broke."""
+    """The session that watches over the application broke, or answers no more."""
 
     code = "guard-lost"
 
     def __init__(self, *, target: str) -> None:
         super().__init__(
-            f"The guard's session on {target} broke, and without a guard nothing runs. A transaction under way there "
-            "was rolled back; an index that was being built may be left invalid, and is dropped by the next attempt. "
-            "Ask for a new run when the server answers steadily."
+            f"The guard's session on {target} broke or hung, and without a guard nothing runs. A transaction under way "
+            "there was rolled back; an index that was being built may be left invalid, and is dropped by the next "
+            "attempt. Ask for a new run when the server answers steadily."
         )
 
 
@@ -63,6 +70,31 @@ class CancelledOnRequest(DeploymentError):
             f"{migration} was cancelled on request. What had been committed stays and is counted; a transaction under "
             "way was rolled back, and an index that was being built may be left invalid. Ask for a new run to go on "
             "with what is left, or for a rollback of this one."
+        )
+
+
+class CancelledTooLate(CancelledOnRequest):
+    """A person asked to stop, and the file that was under way then was committed all the same."""
+
+    code = "cancelled-too-late"
+
+    def __init__(self, *, migration: str) -> None:
+        Exception.__init__(
+            self,
+            f"The cancel came too late for {migration}: it was committed already, and stays. Nothing after it was "
+            "started. Ask for a new run to go on with what is left, or for a rollback of this one.",
+        )
+
+
+class PausedOnRequest(DeploymentError):
+    """A person asked to pause, and this is a place where the work can rest. It is no failure: it is queued again."""
+
+    code = "paused-on-request"
+
+    def __init__(self, *, job: str, place: str) -> None:
+        super().__init__(
+            f"{job} was paused on request {place}. What had been committed stays and is counted; nothing is under way. "
+            "Resume it to go on with what is left, or cancel it."
         )
 
 

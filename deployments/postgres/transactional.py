@@ -9,6 +9,8 @@ import psycopg
 
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
+from deployments.postgres.autovacuum import KINDS, make_way
+from deployments.postgres.batches.progress import Told
 from deployments.postgres.connect import Holder, Session, Target, open_session, session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.guard import Guard
@@ -16,7 +18,8 @@ from deployments.postgres.history import LayoutHistory, require_still_open
 from deployments.postgres.ledger import has_entry, raise_fence, write_entry
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Limits, Script, Sent
-from deployments.postgres.sessions import Backend, backend_of, end_backend
+from deployments.postgres.sessions import Backend, backend_of, end_backend, working_as
+from deployments.postgres.settings import begin_limits, hold_end, hold_limits
 from deployments.postgres.stop import Stop
 from deployments.postgres.stopped import InDoubt, LockNotObtained, StatementFailed
 
@@ -28,15 +31,8 @@ TRY_AGAIN = (
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds
 RECONNECT_PATIENCE = 60.0  # seconds to find out what a lost connection did
 LOST_ATTEMPTS = 5
-SERVER_ENDED = {"57P01", "57P02", "57P03", "57P05", "25P03"}  # shutdown, crash, starting, idle too long
-END = Sent(number=0, text="SET CONSTRAINTS ALL IMMEDIATE", line=0, concurrent_index=None)
-
-# A role or a file may lower the timeouts, never raise them: asked before every statement.
-HOLD_LIMITS = """
-SELECT set_config(name, (extract(epoch FROM most) * 1000)::bigint::text, true)
-FROM (VALUES ('lock_timeout', %(lock)s::interval), ('statement_timeout', %(statement)s::interval)) AS asked (name, most)
-WHERE current_setting(name)::interval NOT BETWEEN '1 ms' AND most
-"""
+SERVER_ENDED = {"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}  # shutdown, crash, starting, too long
+END = Sent(number=0, text="SET CONSTRAINTS ALL IMMEDIATE", line=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,9 @@ class Worker:
     history: LayoutHistory
     tell: Callable[[Sent], None]  # before each statement
     log: Callable[[str], None]
+    tell_session: Callable[[dict[str, object]], None] = lambda _: None  # who works, and in which transaction
+    tell_batches: Callable[[Told], None] = lambda _: None  # how far a batched statement is
+    tell_end: Callable[[Sent], None] = lambda _: None  # after each statement that was done
 
 
 def run_file(script: Script, worker: Worker) -> None:
@@ -65,6 +64,7 @@ def run_file(script: Script, worker: Worker) -> None:
     tries = lost = 0
     while True:
         tries += 1
+        began = time.monotonic()
         try:
             is_committed = _attempt(script, worker)
         except TargetUnreachable:
@@ -73,8 +73,10 @@ def run_file(script: Script, worker: Worker) -> None:
             worker.stop.wait(0.2)
             continue
         except TRY_AGAIN as refused:
-            if time.monotonic() > deadline:
-                blockers = "; ".join(worker.guard.bill.blockers)
+            if waits_for_autovacuum(script, worker):
+                deadline += time.monotonic() - began + LONGEST_PAUSE  # it is waited for: that is no failure
+            if time.monotonic() >= deadline:
+                blockers = "; ".join(map(str, worker.guard.bill.blockers))
                 raise LockNotObtained(
                     migration=script.name, tries=tries, blockers=blockers, left=script.when_stopped
                 ) from refused
@@ -86,9 +88,22 @@ def run_file(script: Script, worker: Worker) -> None:
             worker.log(f"{script.name}: the connection was lost before the commit; nothing of it was applied")
             _give_up_after(lost, worker)
             continue
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 5))
-        worker.stop.wait(random.uniform(0, pause))  # noqa: S311 # jitter, not a secret
+        pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 5)))  # noqa: S311 # no secret
+        worker.stop.rest(min(pause, max(0.0, deadline - time.monotonic())))
         worker.guard.require_clear()
+        worker.stop.require_may_go_on(f"before {script.name}, whose last try was rolled back")
+
+
+def waits_for_autovacuum(script: Script, worker: Worker) -> bool:
+    """Return whether an autovacuum was in the way of the last try. One that may yield has been made to."""
+    found = next((one for one in worker.guard.bill.in_last_try if one.kind in KINDS), None)
+    if found is None:
+        return False
+    if make_way(worker.target, worker.holder, found):
+        worker.log(f"{script.name}: an autovacuum of {found.relation} was in the way, and has yielded")
+    else:
+        worker.log(f"{script.name}: waits for {found}")
+    return True
 
 
 def _give_up_after(lost: int, worker: Worker) -> None:
@@ -130,23 +145,22 @@ def is_lost(opened: Session, error: psycopg.Error) -> bool:
 
 def _walk(opened: Session, script: Script, worker: Worker) -> None:
     """Everything between BEGIN and COMMIT."""
-    limits = {"lock": worker.limits.lock_timeout, "statement": worker.limits.statement_timeout}
-    opened.execute(HOLD_LIMITS, limits)
-    opened.execute(
-        "SELECT set_config('idle_in_transaction_session_timeout', '10s', true),"
-        " set_config('client_connection_check_interval', '1s', true)"
-    )
+    begin_limits(opened, worker.limits)
     raise_fence(opened, worker.target, worker.holder)
+    worker.tell_session(working_as(opened))
     require_still_open(opened, worker.target, script.entry, worker.history)
     become_owner(opened, worker.target)
     for sent in script.sent:
         worker.stop.require_may_start()
         worker.guard.require_clear()
         worker.tell(sent)
-        opened.execute(HOLD_LIMITS, limits)
+        hold_limits(opened, worker.limits, is_validation=sent.is_validation)
         _send(opened, script, sent, worker.guard)
+        worker.tell_end(sent)
+    hold_limits(opened, worker.limits)
     _send(opened, script, END, worker.guard)
     opened.execute("RESET ROLE")
+    hold_end(opened, worker.limits)
     layout_row = worker.history.record(opened, worker.target, script.entry)
     write_entry(opened, script.entry, worker.holder, layout_row)
     worker.stop.require_may_start()

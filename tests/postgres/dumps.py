@@ -11,7 +11,8 @@ from deployments.postgres.clients import Client, Clients
 from deployments.postgres.connect import Holder
 from deployments.postgres.dump import Dumped, dump
 from deployments.postgres.exported import Exported, Table
-from tests.postgres.places import Place, Stopper
+from deployments.postgres.guard import Budget, Guard
+from tests.postgres.places import INTERVAL, PATIENT, Place, Stopper
 
 HOLDER = Holder(run=1, job=7, fence=3)
 PROC = Path("/proc")
@@ -33,18 +34,22 @@ def dumped(
     jobs: int = 2,
     progress: Callable[[dict], None] = lambda _: None,
     log: Callable[[str], None] = lambda _: None,
+    budget: Budget = PATIENT,
 ) -> Dumped:
-    return dump(
-        place.target,
-        HOLDER,
-        choose=choose or (lambda exported: client or newest(exported.server_version)),
-        folder=folder,
-        jobs=jobs,
-        stop=stop or Stopper(),
-        progress=progress,
-        log=log,
-        only=only,
-    )
+    stop = stop or Stopper()
+    with Guard(place.target, HOLDER, budget=budget, interval=INTERVAL, stop=stop) as guard:
+        return dump(
+            place.target,
+            HOLDER,
+            choose=choose or (lambda exported: client or newest(exported.server_version)),
+            folder=folder,
+            jobs=jobs,
+            stop=stop,
+            guard=guard,
+            progress=progress,
+            log=log,
+            only=only,
+        )
 
 
 def client_in(folder: Path, *, pg_dump: str, pg_restore: str = "exit 0") -> Client:

@@ -16,7 +16,7 @@ from deployments.postgres.guard import Budget, Guard
 from deployments.postgres.history import LayoutHistory, SqlPairsHistory
 from deployments.postgres.ledger import FORWARD
 from deployments.postgres.script import Limits, Script, prepare
-from deployments.postgres.stopped import CancelledOnRequest
+from deployments.postgres.stopped import CancelledOnRequest, PausedOnRequest
 from deployments.postgres.transactional import Worker, run_file
 
 LIMITS = Limits(lock_timeout=timedelta(milliseconds=200), lock_retry_limit=timedelta(seconds=20))
@@ -29,6 +29,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.pause = False
 
     @property
     def cancel_requested(self) -> bool:
@@ -38,8 +39,15 @@ class Stopper:
         if self.asked.is_set():
             raise CancelledOnRequest(migration="The job")
 
+    def require_may_go_on(self, place: str) -> None:
+        self.require_may_start()
+        if self.pause:
+            raise PausedOnRequest(job="The job", place=place)
+
     def wait(self, seconds: float) -> None:
         self.asked.wait(min(seconds, 0.02))
+
+    rest = wait
 
 
 @dataclass

@@ -108,7 +108,7 @@ def test_every_session_of_a_dump_has_the_name_that_a_takeover_looks_for(ledger, 
     blocker.execute("ROLLBACK")
     work.result(timeout=60)
 
-    assert len(named) == 2  # the one that exports, and pg_dump's
+    assert len(named) == 3  # the one that exports, pg_dump's, and the guard's
     assert others == []
 
 
@@ -205,7 +205,7 @@ def test_progress_tells_tables_and_bytes(ledger, tmp_path, monkeypatch, jobs):
     dumped(ledger, tmp_path / "dump", progress=look, jobs=jobs)
 
     ((tables,),) = ledger.rows("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'locktender')")
-    assert told[0] == {"tables": tables, "tables_done": 0, "table": "", "bytes": 0}
+    assert told[0] == {"tables": tables, "tables_done": 0, "table": "", "bytes": 0, "jobs": jobs}
     assert all(later["tables_done"] >= earlier["tables_done"] for earlier, later in itertools.pairwise(told))
 
 

@@ -13,9 +13,10 @@ from deployments.artifacts import Artifacts, ArtifactsFull
 from deployments.postgres import dump as dumping
 from deployments.postgres.connect import Holder, session
 from deployments.postgres.dump import BackupFailed
+from deployments.postgres.guard import Budget
 from deployments.postgres.programs import ConnectionNotPortable, running
 from deployments.postgres.sessions import end_predecessors
-from deployments.postgres.stopped import CancelledOnRequest
+from deployments.postgres.stopped import CancelledOnRequest, GuardLost, OverBudget
 from tests.postgres.conftest import PASSWORD
 from tests.postgres.dumps import client_in, dumped, newest, processes
 from tests.postgres.places import Stopper
@@ -83,10 +84,52 @@ def test_a_takeover_ends_the_dump_of_the_one_before(ledger, blocked, eventually)
     with session(ledger.target, name="locktender/job=7/fence=4") as successor:
         ended = end_predecessors(successor, ledger.target, Holder(run=1, job=7, fence=4))
 
-    assert ended == 2
-    with pytest.raises((BackupFailed, psycopg.OperationalError)):
+    assert ended == 3  # the one that exports, pg_dump's, and the guard's
+    with pytest.raises((BackupFailed, GuardLost, psycopg.OperationalError)):
         work.result(timeout=60)
     eventually(lambda: not running_on(folder))
+
+
+def test_a_dump_that_holds_up_the_application_is_stopped_with_a_bill(ledger, tmp_path, meanwhile, eventually):
+    """It has the lock on one table while it waits for the next; behind one TRUNCATE, who only reads waits too."""
+    ledger.do("CREATE TABLE other (id int)")
+    importer = ledger.connect("importer")
+    importer.execute("BEGIN; LOCK TABLE other IN ACCESS EXCLUSIVE MODE")
+    folder, store = tmp_path / "store" / "run-1", Artifacts(tmp_path / "store")
+    budget = Budget(oldest_seconds=60, total_seconds=600, sessions=1)
+
+    def dump_into_the_store() -> None:
+        with store.writing("run-1/job-7/fence-3") as written:
+            dumped(ledger, written / "dump", budget=budget)
+
+    work = meanwhile(dump_into_the_store)
+    held = "mode = 'AccessShareLock' AND relation = 'ledger'::regclass"
+    dumping = f"pid IN (SELECT pid FROM pg_locks WHERE granted AND {held}) AND wait_event_type = 'Lock'"
+    eventually(lambda: ledger.sessions(dumping))
+    truncate = meanwhile(ledger.connect("nightly").execute, "TRUNCATE ledger")
+    queued = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+    eventually(lambda: ledger.rows(f"{queued} AND relation = 'ledger'::regclass"))
+    reader = meanwhile(ledger.connect("checkout").execute, "SELECT count(*) FROM ledger WHERE hash <> 'secret'")
+
+    with pytest.raises(OverBudget) as stopped:
+        work.result(60)
+    truncate.result(30)
+    assert reader.result(30).fetchall() == [(0,)]
+    told, bill = str(stopped.value), stopped.value.evidence["bill"]
+    assert told.startswith(
+        "Nothing changed. The dump was cancelled, because it held up the application: 2 sessions × "  # noqa: RUF001
+    )
+    assert [one["table"] for one in bill["tables"]] == ["public.ledger"]
+    assert {one["query"] for one in bill["queries"]} == {
+        "TRUNCATE ledger",
+        "SELECT count(*) FROM ledger WHERE hash <> ?",
+    }
+    assert bill["applications"] == ["checkout", "nightly"]
+    assert not processes("pg_dump", str(folder))
+    assert [path for path in store.root.rglob("*") if path.is_file() or path.suffix == ".tmp"] == []
+    assert store.complete("run-1/job-7") == []
+    eventually(lambda: not ledger.sessions())
+    assert importer.execute("SELECT 1").fetchone() == (1,)  # who was in its way is not what was ended
 
 
 def test_a_killed_pg_dump_is_told_as_such(blocked):

@@ -21,17 +21,23 @@ REFUSALS = sorted(
 )
 NUMBERS = {"number": 3, "tries": 4, "fence": 5, "found": 6, "version": 130004, "line": 7}
 NEXT = re.compile(
-    r"\b(Ask for|Check|Compare|Correct|Give|Look at|Nothing is to be done|Point|[Rr]e-adopt|Run|Set|Upgrade|Use"
+    r"\b(Ask for|Check|Compare|Correct|Give|Look at|Nothing is to be done|Point|[Rr]e-adopt|Resume|Run|Set|Upgrade|Use"
     r"|Wait|Write|run this)\b|run:"
 )
 
 
 def build(refusal: type[DeploymentError]) -> DeploymentError:
-    names = list(inspect.signature(refusal.__init__).parameters)[1:]
+    names = wanted(refusal)
     texts = {name: f"<{name}>" for name in names}
     # Only where a number belongs: elsewhere "found" is a name.
     numbers = {name: NUMBERS[name] for name in names if annotation(refusal, name) is int}
     return refusal(**texts | numbers)
+
+
+def wanted(refusal: type[DeploymentError]) -> list[str]:
+    """Return the facts that a refusal cannot do without."""
+    _, *parameters = inspect.signature(refusal.__init__).parameters.values()
+    return [one.name for one in parameters if one.default is inspect.Parameter.empty]
 
 
 def annotation(refusal: type[DeploymentError], name: str) -> object:
@@ -42,7 +48,7 @@ def annotation(refusal: type[DeploymentError], name: str) -> object:
 def test_a_refusal_tells_its_facts_and_ends_with_what_to_do_next(refusal):
     told = str(build(refusal))
 
-    for name in list(inspect.signature(refusal.__init__).parameters)[1:]:
+    for name in wanted(refusal):
         if annotation(refusal, name) is str:
             assert f"<{name}>" in told
     sentences = [one for one in re.split(r"(?<=[.:]) ", told) if one]

@@ -147,3 +147,24 @@ def test_a_failure_after_the_last_statement_is_not_blamed_on_it(place):
         place.run("CREATE TABLE ledger (id int)", history=Broken())
 
     assert (place.tables(), place.history()) == (set(), [])
+
+
+def test_the_end_of_a_file_has_the_limits_and_the_durability_that_it_lifted(place):
+    seen: list[tuple] = []
+
+    class Looking:
+        advisory_lock = None
+
+        def is_applied(self, _opened, _target, _migration):
+            return False
+
+        def record(self, opened, _target, _entry):
+            seen.append(
+                opened.execute(
+                    "SELECT current_setting('lock_timeout'), current_setting('synchronous_commit')"
+                ).fetchone()
+            )
+
+    place.run("SET synchronous_commit = off; SET LOCAL lock_timeout = 0", history=Looking())
+
+    assert seen == [("200ms", "on")]

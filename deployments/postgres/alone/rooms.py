@@ -1,0 +1,93 @@
+"""Where one statement of a file runs: sessions in which names mean what they mean to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from deployments.postgres.connect import Session, open_session, session
+from deployments.postgres.ledger import raise_fence
+from deployments.postgres.privileges import become_owner
+from deployments.postgres.script import Script, Sent
+from deployments.postgres.settings import be_patient
+from deployments.postgres.transactional import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One statement of a file, with who runs it and the settings that the file has made before it."""
+
+    script: Script
+    sent: Sent
+    worker: Worker
+    settings: tuple[Sent, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What pages and errors call the statement."""
+        return f"statement {self.sent.number} of {self.script.name}"
+
+    @property
+    def left(self) -> str:
+        """What is in the database if it is stopped now, as a sentence."""
+        return self.script.when_stopped
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session to look in: as the owner, with the settings of the file but its timeouts."""
+        with session(self.worker.target, name=self.worker.holder.session_name) as opened:
+            self.enter(opened)
+            if self.settings:
+                be_patient(opened)
+            yield opened
+
+    @contextmanager
+    def clearing(self) -> Iterator[Session]:
+        """Open a session to clear up in: as `session`, and ours for certain, as `acting`. Raises FenceLost."""
+        opened = self.acting()
+        try:
+            self.enter(opened)
+            if self.settings:
+                be_patient(opened)
+            yield opened
+        finally:
+            opened.close()
+
+    @contextmanager
+    def recording(self) -> Iterator[Session]:
+        """Open a transaction that holds the fence, as the role that records. Raises FenceLost."""
+        worker = self.worker
+        with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
+            raise_fence(opened, worker.target, worker.holder)
+            yield opened
+
+    def acting(self) -> Session:
+        """Return a session that holds no lock yet and is ours for certain. Raises FenceLost.
+
+        The fence is asked in this very session: a successor that raises it after this sees the session, and ends it.
+        """
+        worker = self.worker
+        opened = open_session(worker.target, name=worker.holder.session_name)
+        try:
+            raise_fence(opened, worker.target, worker.holder)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def enter(self, opened: Session) -> None:
+        """Become the owner and make the settings of the file; the name stays ours, by which a successor finds it."""
+        become_owner(opened, self.worker.target)
+        for setting in self.settings:
+            opened.execute(setting.text.encode())
+        if self.settings:
+            opened.execute("SELECT set_config('application_name', %s, false)", [self.worker.holder.session_name])
+
+
+def rooms_of(script: Script, worker: Worker) -> Iterator[Room]:
+    """Yield the statements of a file in order. Its settings are none: they are made in the sessions of what follows."""
+    settings: list[Sent] = []
+    for sent in script.sent:
+        if sent.is_setting:
+            settings.append(sent)
+        else:
+            yield Room(script, sent, worker, tuple(settings))

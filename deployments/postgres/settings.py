@@ -1,0 +1,100 @@
+"""What a session is set to, by what it is for (the table in section 2.1 of the reliability study).
+
+- A file in a transaction: `lock_timeout` is LOCK_TIMEOUT, and the whole is tried again; `statement_timeout` the limit
+  of a statement; idle in a transaction for 10 s at most; from version 17 a `transaction_timeout`.
+- A statement alone: no `lock_timeout` for what works beside the application, but guard and deadline;
+  `statement_timeout` at least 10 min.
+- A dump: waits 5 s for a lock, and has no other limit than its step. Checks: 500 ms for a lock, each its own limit.
+
+A validation also has at least 10 min, but it keeps its `lock_timeout`: only an index is left half done by one.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from deployments.postgres.connect import Session
+    from deployments.postgres.script import Limits
+
+LEAST_LONG = timedelta(minutes=10)
+"""What reads a whole table or waits for everybody is not ended sooner (section 2.1 of the study)."""
+LONGEST_TRANSACTION = timedelta(hours=6)  # as long as the step itself may take
+KNOWS_TRANSACTION_TIMEOUT = 170000
+
+# Nothing waits without a limit. Who runs a migration sets its own limits on top. The functions are the server's own,
+# whatever search path the database or the role begins with.
+PATIENCE = """
+SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false)
+"""
+# With these a server finds out within seconds that we are gone, even while it works (E14). Some refuse them.
+LIVELINESS = """
+SELECT pg_catalog.set_config('tcp_keepalives_idle', '10', false),
+       pg_catalog.set_config('tcp_keepalives_interval', '5', false),
+       pg_catalog.set_config('tcp_keepalives_count', '3', false),
+       pg_catalog.set_config('tcp_user_timeout', '30s', false),
+       pg_catalog.set_config('client_connection_check_interval', '1s', false)
+"""
+
+BEGIN_LIMITS = """
+SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),
+       set_config('idle_in_transaction_session_timeout', '10s', true),
+       set_config('standard_conforming_strings', 'on', true),
+       CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+            THEN set_config('synchronous_commit', 'on', true) END
+"""
+# What is told to be committed is on disk, whatever the file has set.
+HOLD_DURABLE = """
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
+BEGIN_TRANSACTION_LIMIT = "SELECT set_config('transaction_timeout', %s, true)"
+# A file may lower the timeouts, never raise them: asked before every statement.
+HOLD_LIMITS = """
+SELECT set_config(name, (extract(epoch FROM most) * 1000)::bigint::text, true)
+FROM (VALUES ('lock_timeout', %(lock)s::interval), ('statement_timeout', %(statement)s::interval)) AS asked (name, most)
+WHERE current_setting(name)::interval NOT BETWEEN '1 ms' AND most
+"""
+# What a file set for its other statements would end a validation in the middle.
+LIFT_STATEMENT_LIMIT = """
+SELECT set_config('statement_timeout', %(least)s, true)
+WHERE current_setting('statement_timeout')::interval < %(least)s::interval
+"""
+
+
+def be_patient(opened: "Session") -> None:
+    """Give a new session the limits that every session has. Raises psycopg.Error only if it is the link."""
+    opened.execute(PATIENCE)
+    try:
+        opened.execute(LIVELINESS)
+    except psycopg.Error:  # a platform without it, or one where it is not ours to set: as good as can be
+        if opened.broken or opened.closed:
+            raise
+
+
+def begin_limits(opened: "Session", limits: "Limits") -> None:
+    """Set the limits of a transaction that migrates, at its beginning, whatever role or database are set to."""
+    opened.execute(
+        BEGIN_LIMITS, {"lock": milliseconds(limits.lock_timeout), "statement": milliseconds(limits.statement_timeout)}
+    )
+    if opened.info.server_version >= KNOWS_TRANSACTION_TIMEOUT:
+        opened.execute(BEGIN_TRANSACTION_LIMIT, [milliseconds(LONGEST_TRANSACTION)])
+
+
+def hold_limits(opened: "Session", limits: "Limits", *, is_validation: bool = False) -> None:
+    """Lower again what a file has raised. A validation gets the time it needs in any case."""
+    statement = max(limits.statement_timeout, LEAST_LONG) if is_validation else limits.statement_timeout
+    opened.execute(HOLD_LIMITS, {"lock": limits.lock_timeout, "statement": statement})
+    if is_validation:
+        opened.execute(LIFT_STATEMENT_LIMIT, {"least": milliseconds(LEAST_LONG)})
+
+
+def hold_end(opened: "Session", limits: "Limits") -> None:
+    """Undo what a file has set, before its history row: it waits no longer than others, and the commit is durable."""
+    hold_limits(opened, limits)
+    opened.execute(HOLD_DURABLE)
+
+
+def milliseconds(value: timedelta) -> str:
+    """Return a duration as PostgreSQL reads it. Never 0, which would be no limit."""
+    return f"{max(1, round(value.total_seconds() * 1000))}ms"
