@@ -24,11 +24,13 @@ from deployments.models import (
     Policy,
     Release,
     RunAuthor,
+    SessionEnd,
     Step,
     StepLog,
     User,
 )
 from deployments.models.grant import Role
+from deployments.models.run import RunKind
 from deployments.states import RUN_ACTIVE, RunState
 
 
@@ -37,11 +39,17 @@ class Action(StrEnum):
 
     VIEW = "view this"
     SYNC = "read its migrations from the source"
+    REPORT_TESTS = "report the results of its tests"
     REQUEST = "request a run"
     DECIDE = "approve or reject this run"
     CANCEL = "cancel this run"
+    PAUSE = "pause or resume this run"
+    END_SESSION = "end a session that stands in its way"
     ROLL_BACK = "roll back this run"
     RESOLVE = "decide how this run goes on"
+    CONFIRM = "confirm that this migration is applied"
+    READOPT = "re-adopt this database"
+    DRAIN = "drain this installation"
     MANAGE_APPLICATION = "change its environments and databases"
     MANAGE_POLICY = "change its policy"
     MANAGE_PEOPLE = "change who holds which role"
@@ -51,11 +59,18 @@ class Action(StrEnum):
 ROLES: dict[Action, frozenset[Role]] = {
     Action.VIEW: frozenset(Role),
     Action.SYNC: frozenset({Role.DEVELOPER, Role.DBA}),
+    Action.REPORT_TESTS: frozenset({Role.DEVELOPER, Role.DBA}),
     Action.REQUEST: frozenset({Role.DEVELOPER, Role.DBA, Role.ON_CALL}),
     Action.DECIDE: frozenset({Role.DBA, Role.ARCHITECT}),
     Action.CANCEL: frozenset({Role.DEVELOPER, Role.DBA, Role.ON_CALL}),
+    Action.PAUSE: frozenset({Role.DEVELOPER, Role.DBA, Role.ON_CALL}),
+    # It takes somebody else's work away: who answers for the database, or for its being up.
+    Action.END_SESSION: frozenset({Role.DBA, Role.ON_CALL}),
     Action.ROLL_BACK: frozenset({Role.DBA, Role.ON_CALL}),
     Action.RESOLVE: frozenset({Role.DBA, Role.ON_CALL}),
+    Action.CONFIRM: frozenset({Role.DBA}),
+    Action.READOPT: frozenset({Role.DBA}),
+    Action.DRAIN: frozenset({Role.ADMINISTRATOR, Role.DBA}),
     Action.MANAGE_APPLICATION: frozenset({Role.ADMINISTRATOR, Role.DBA}),
     Action.MANAGE_POLICY: frozenset({Role.DBA, Role.ARCHITECT}),
     Action.MANAGE_PEOPLE: frozenset({Role.ADMINISTRATOR}),
@@ -95,7 +110,7 @@ def may(user: User, action: Action, subject: Model | None = None, *, held: Colle
             allowed=False,
             reason=f"You may not {action.value}: that takes the role {_either(ROLES[action])}{_where(subject)}.",
         )
-    if (run := _run_of(subject)) and (refusal := _refusal_by_run(user, action, run)):
+    if (run := _run_of(subject)) and (refusal := _refusal_by_run(user, action, run, fitting)):
         return Decision(allowed=False, reason=refusal)
     return Decision(allowed=True, reason=f"You hold the role {_either(fitting)}{_where(subject)}.")
 
@@ -191,25 +206,27 @@ def _run_of(subject: Model | None) -> MigrationRun | None:
             return subject
         case Job() | Approval() | RunAuthor():
             return subject.run
-        case Step() | Backup():
+        case Step() | Backup() | SessionEnd():
             return subject.job.run
         case StepLog():
             return subject.step.job.run
     return None
 
 
-def _refusal_by_run(user: User, action: Action, run: MigrationRun) -> str:
+def _refusal_by_run(user: User, action: Action, run: MigrationRun, worn: Collection[Role]) -> str:
     """Return why this run in particular is closed to this person, or ""."""
     match action:
         case Action.DECIDE:
             return _refusal_to_decide(user, run)
         case Action.ROLL_BACK:
             return _refusal_to_roll_back(run)
-        case Action.CANCEL | Action.RESOLVE if run.state not in RUN_ACTIVE:
+        case Action.CANCEL | Action.PAUSE | Action.END_SESSION | Action.RESOLVE | Action.CONFIRM if (
+            run.state not in RUN_ACTIVE
+        ):
             return f"{_it_is(run)}: it is over."
-        case Action.CANCEL if run.state == RunState.NEEDS_ATTENTION:
-            return f"{_it_is(run)}: nothing runs that could stop. Run it again, or give it up."
-        case Action.RESOLVE if run.state != RunState.NEEDS_ATTENTION:
+        case Action.CANCEL | Action.PAUSE | Action.END_SESSION:
+            return _refusal_to_meddle(action, run, worn)
+        case Action.RESOLVE | Action.CONFIRM if run.state != RunState.NEEDS_ATTENTION:
             return f"{_it_is(run)}: it goes on by itself."
     return ""
 
@@ -226,10 +243,30 @@ def _refusal_to_decide(user: User, run: MigrationRun) -> str:
     return ""
 
 
+def _refusal_to_meddle(action: Action, run: MigrationRun, worn: Collection[Role]) -> str:  # noqa: PLR0911 # one per reason
+    """Return why a run that is open is not stopped, or not paused, or ends nobody's session, or ""."""
+    if action is Action.END_SESSION:
+        is_running = run.state == RunState.RUNNING
+        return "" if is_running else f"{_it_is(run)}: nothing of it waits for a session now."
+    if run.kind == RunKind.ROLLBACK and not set(worn) & ROLES[Action.ROLL_BACK]:
+        needed = _either(ROLES[Action.ROLL_BACK])
+        return f"You may not {action.value}: it is a way back, and that takes the role {needed}."
+    if run.state == RunState.NEEDS_ATTENTION:
+        could = "stop" if action is Action.CANCEL else "rest"
+        return f"{_it_is(run)}: nothing runs that could {could}. Run it again, or give it up."
+    if action is Action.CANCEL:
+        return ""
+    if run.state == RunState.AWAITING:
+        return f"{_it_is(run)}: nothing begins before somebody starts it."
+    if run.cancel_requested_at is not None:
+        return f"Run {run} was asked to stop: it does not go on."
+    return ""
+
+
 def _refusal_to_roll_back(run: MigrationRun) -> str:
-    if run.state == RunState.QUEUED:
+    if run.state == RunState.QUEUED and run.pause_requested_at is None:
         return f"{_it_is(run)} and may still go on. Cancel it first."
-    if run.state not in MAY_HAVE_RUN or not run.jobs.filter(claims__gt=0).exists():
+    if run.state not in MAY_HAVE_RUN | {RunState.QUEUED} or not run.jobs.filter(claims__gt=0).exists():
         return f"Run {run} has executed nothing: there is nothing to roll back."
     return ""
 

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
 from deployments.models import Database, Job, PeriodicTask, WorkerBeat
-from deployments.pipelines.launch import launch
+from deployments.pipelines.launch import launch, launch_answer
 from deployments.postgres.connect import LINK_ERRORS
 from deployments.services.announce import JOB_CHANNEL
 from deployments.services.observe import OBSERVE_DATABASES
@@ -39,21 +39,37 @@ WITH picked AS (
            OR due.lease_until > due.sent_at)
       AND (
         (due.state = 'queued' AND run.state IN ('queued', 'running')
+         AND (run.pause_requested_at IS NULL OR run.cancel_requested_at IS NOT NULL)
+         AND NOT EXISTS (SELECT FROM deployments_drain WHERE ended_at IS NULL)
          AND NOT EXISTS (SELECT FROM deployments_job earlier WHERE earlier.run_id = due.run_id
                          AND earlier.position < due.position AND earlier.state <> 'succeeded')
          AND NOT EXISTS (SELECT FROM deployments_job writer WHERE writer.database_id = due.database_id
-                         AND writer.writes AND writer.state IN ('running', 'needs_attention'))
-         -- Who waited longer goes first; a job that itself waits for another database holds nobody up.
-         AND NOT EXISTS (SELECT FROM deployments_job older WHERE older.database_id = due.database_id
-                         AND older.id < due.id AND older.state = 'queued'
+                         AND writer.id <> due.id AND writer.writes
+                         AND (writer.state IN ('running', 'needs_attention')
+                              OR writer.state = 'queued' AND writer.holds_slot))
+         -- Who waited longer goes first, but for the one that holds the slot already. A job that is paused, or itself
+         -- waits for another database, holds nobody up.
+         AND NOT EXISTS (SELECT FROM deployments_job older
+                         JOIN deployments_migrationrun its ON its.id = older.run_id
+                         WHERE older.database_id = due.database_id AND NOT due.holds_slot
+                         AND older.id < due.id AND older.state = 'queued' AND its.pause_requested_at IS NULL
                          AND NOT EXISTS (SELECT FROM deployments_job before WHERE before.run_id = older.run_id
                                          AND before.position < older.position AND before.state <> 'succeeded')))
-        OR (due.state = 'running' AND due.lease_until < clock_timestamp())
+        OR (due.state = 'running' AND due.lease_until < clock_timestamp() AND %(takes_over)s)
       )
     ORDER BY due.id FOR UPDATE OF due SKIP LOCKED
 )
 UPDATE deployments_job job SET sent_at = clock_timestamp() FROM picked WHERE job.id = picked.id
 RETURNING job.id, picked.sent_at IS NOT NULL AND (picked.lease_until IS NULL OR picked.sent_at > picked.lease_until)
+"""
+
+# What people want of targets, and nobody answered yet.
+WISHES = """
+UPDATE deployments_targetrequest SET sent_at = clock_timestamp()
+WHERE id IN (SELECT id FROM deployments_targetrequest
+             WHERE answered_at IS NULL AND (sent_at IS NULL OR sent_at < clock_timestamp() - %(resend)s::interval)
+             ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING id
 """
 
 
@@ -79,6 +95,8 @@ class Dispatcher:
         self._own: list[subprocess.Popen[bytes]] = []
         self._broker_rests_until = 0.0
         self._tells_again_at = 0.0
+        self._takes_over_from = 0.0
+        self._lease_seconds = timings.lease.total_seconds()
         self._stopped = False
 
     def stop(self) -> None:
@@ -97,6 +115,9 @@ class Dispatcher:
                     self._sleep()
             except (DatabaseError, InterfaceError, *LINK_ERRORS) as away:  # while listening, the driver's own
                 log.warning("control database away", reason=type(away).__name__)
+                # Executors could not renew their leases either, and are to be given the time to. A standby that takes
+                # the place of the server has been up for long: `claim_job` cannot tell it from one that was there.
+                self._takes_over_from = time.monotonic() + self._lease_seconds
                 connection.close()
                 time.sleep(min(1.0, self._sweep_seconds))
 
@@ -104,10 +125,12 @@ class Dispatcher:
         """Have everything driven that is due now, and do the periodic tasks whose time has come."""
         self._own = [process for process in self._own if process.poll() is None]
         with connection.cursor() as cursor:
-            cursor.execute(DUE, {"resend": f"{self._resend.total_seconds()} seconds"})
+            takes_over = time.monotonic() >= self._takes_over_from
+            cursor.execute(DUE, {"resend": f"{self._resend.total_seconds()} seconds", "takes_over": takes_over})
             due = cursor.fetchall()
         for job_id, nobody_came in due:
             self._drive(job_id, nobody_came=nobody_came)
+        self._have_answered()
         for periodic in PERIODIC:
             if self._is_mine(periodic):
                 periodic.do(self)
@@ -134,6 +157,15 @@ class Dispatcher:
         else:
             # For the next sweep, or another dispatcher.
             Job.objects.filter(pk=job_id, finished_at=None).update(sent_at=None)
+
+    def _have_answered(self) -> None:
+        """Have every target looked at, or re-adopted, that somebody wants so."""
+        with connection.cursor() as cursor:
+            cursor.execute(WISHES, {"resend": f"{self._resend.total_seconds()} seconds"})
+            wishes = [number for (number,) in cursor.fetchall()]
+        for number in wishes:
+            if not (self._has_worker() and self.send("deployments.answer_request", number)):
+                self._own.append(launch_answer(number))  # short, so it takes no slot of an executor's into account
 
     def _has_worker(self) -> bool:
         queue = settings.CELERY_TASK_DEFAULT_QUEUE

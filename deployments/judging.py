@@ -1,26 +1,31 @@
 """What `checks` says about the scripts of a plan, each on the schema that it will meet. Nothing is written here."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any
 
+from checks.batching.declared import batches_of
+from checks.batching.plain import PlainChange, plain_changes
 from checks.changes import Verb
-from checks.context import Context, World
+from checks.context import Context, Seen, World
+from checks.durations import UNKNOWN_SPAN, Rates, duration
 from checks.errors import Unparsable
+from checks.estimate import is_untimed
 from checks.finding import Finding, Report, Severity
-from checks.lock_rows import lock_rows, not_analysed
+from checks.lock_rows import lock_rows, not_analysed, quiet_rows
 from checks.locks import Mode
 from checks.model import UNKNOWN, Name, Schema, Size
 from checks.model.replay import replay_script
+from checks.model.saved import NUMBERS_PER_MAJOR
 from checks.names import qualified
 from checks.phases import compatibility, phase_of
+from checks.phases.widening import widened
 from checks.report import follow, judge
+from checks.reviewing.review import proposed
 from checks.risk import Classified, Risk
 from checks.statements import parse
 from deployments.models import Observation
-
-NUMBERS_PER_MAJOR = 10_000  # server_version_num of 18.6 is 180006
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,9 @@ class Judged:
     server; where not everything `is_analysed` there may be a longer one. `relations` are those that the scripts name or
     lock. `locks` has the strongest lock on each that stops reads or writes, and `accepted` each finding that a comment
     ignores, as migration, code with line, and reason: who approves the plan accepts them. `worlds` is what each script
-    meets.
+    meets. `batches` are the statements that are run in batches, each with what is sent for one, and `plain` the changes
+    of rows in one piece, by migration. `reports` are by migration for the review that follows, which takes them out:
+    with the trees of all statements they are too large to be kept.
     """
 
     risk: Risk
@@ -45,9 +52,12 @@ class Judged:
     accepted: tuple[tuple[str, str, str], ...]
     blocking: tuple[tuple[str, Finding], ...]
     worlds: Mapping[str, World]
+    batches: tuple[Mapping[str, Any], ...] = ()
+    plain: tuple[tuple[str, PlainChange], ...] = ()
+    reports: dict[str, Report] = field(default_factory=dict, compare=False, repr=False)
 
 
-def world_of(observation: Observation, applied: Sequence[str]) -> World:
+def world_of(observation: Observation, applied: Sequence[str], *, is_strict: bool = True) -> World:
     """Return where scripts will run: the schema that was read there, and the version of the server.
 
     `applied` are the forward scripts that are applied, in order. They are followed where the observation is older than
@@ -58,7 +68,7 @@ def world_of(observation: Observation, applied: Sequence[str]) -> World:
         schema = UNKNOWN
         for text in applied:
             schema = _after(schema, text)
-    return World(schema, major_of(observation))
+    return World(schema, major_of(observation), is_strict=is_strict)
 
 
 def major_of(observation: Observation) -> int:
@@ -82,9 +92,12 @@ def judge_scripts(scripts: Sequence[tuple[str, str]], world: World, asked: Seque
     filled: set[Name] = set()
     made: set[Name] = set()
     worlds: dict[str, World] = {}
+    batches: list[dict[str, Any]] = []
+    plain: list[tuple[str, PlainChange]] = []
+    reports: dict[str, Report] = {}
     for name, text in scripts:
         worlds[name] = replace(world, schema=schema)
-        report = judge(text, world=worlds[name])
+        report = reports[name] = judge(text, world=worlds[name])
         filled |= _filled(report)
         made |= _made(report)
         schema = _with_empty_tables(report.after, made - filled)
@@ -93,7 +106,9 @@ def judge_scripts(scripts: Sequence[tuple[str, str]], world: World, asked: Seque
         for lock in (lock for seen in report.seen for lock in seen.effects.felt):
             locks[lock.relation] = max(lock.mode, locks.get(lock.relation, lock.mode))
         accepted += [(name, f"{one.code}:{one.line}", one.waived) for one in report.findings if one.waived]
-        blocking += [(name, one) for one in (*report.findings, *_not_run(report)) if one.severity is Severity.BLOCKING]
+        blocking += [(name, one) for one in report.findings if one.severity is Severity.BLOCKING]
+        batches += [{"migration": name, **one} for one in batches_of(report.statements)]
+        plain += [(name, one) for one in plain_changes(report.context)] if report.context else []
         shown[name] = _shown(report, world.schema)
         for row, weight in zip(lock_rows(report), _weights(report), strict=True):
             if worst is None or weight > worst[0]:
@@ -116,6 +131,9 @@ def judge_scripts(scripts: Sequence[tuple[str, str]], world: World, asked: Seque
         accepted=tuple(accepted),
         blocking=tuple(blocking),
         worlds=worlds,
+        batches=tuple(batches),
+        plain=tuple(plain),
+        reports=reports,
     )
 
 
@@ -134,6 +152,7 @@ def gravest(judgements: Iterable[Judged]) -> Judged:
         relations=frozenset().union(*(one.relations for one in every)),
         accepted=tuple(dict.fromkeys(found for one in every for found in one.accepted)),
         blocking=tuple(dict.fromkeys(found for one in every for found in one.blocking)),
+        plain=tuple(dict.fromkeys(found for one in every for found in one.plain)),
     )
 
 
@@ -150,7 +169,7 @@ def contexts_of(texts: Iterable[tuple[str, str]], world: World) -> Iterator[tupl
 
 
 _FILLS = frozenset({Verb.INSERT, Verb.MERGE, Verb.UNKNOWN, Verb.PROCEDURE, Verb.COPY_PROGRAM})
-_MAKES_WITH_ROWS = frozenset({"CREATE TABLE AS", "SELECT"})
+_MAKES_WITH_ROWS = frozenset({"CREATE TABLE AS", "CREATE MATERIALIZED VIEW", "SELECT"})
 
 
 def _filled(report: Report) -> set[Name]:
@@ -227,15 +246,30 @@ def _shown(report: Report, old: Schema) -> dict[str, Any]:
         "statements": len(report.statements),
         "findings": [_finding(one) for one in report.findings],
         "locks": [asdict(row) for row in lock_rows(report)],
+        "quiet": [asdict(row) for row in quiet_rows(report)],
         "unknown": [{"line": line, "what": words} for line, words in not_analysed(report)],
     }
     if report.context is not None:
+        told["takes"] = [_takes(seen, report.context.world.rates) for seen in report.seen]
         judged = compatibility(report.context, old=old)
         phased = phase_of(report.context, old=old, judged=judged)
         told["phase"] = {"name": phased.phase.value, "words": phased.words}
         told["compatible"] = judged.is_compatible
+        told["keeps"] = widened(report.context)
+        told["split"] = [asdict(one) for one in proposed(report.context)]
         told["breaks"] = [{"line": one.line, "what": one.words} for one in (*judged.breaks, *judged.unknown)]
     return told
+
+
+def _takes(seen: Seen, rates: Rates) -> dict[str, Any]:
+    """Return how long a statement works as estimated, in seconds: at measured rates and on a slower server.
+
+    None where nobody can say: of what only asks or calls something, no work is known that grows with a size.
+    """
+    span = duration(seen, rates)
+    if is_untimed(seen) or seen.effects.unknown or (span.is_instant and not any(seen.effects.felt)):
+        span = UNKNOWN_SPAN
+    return {"line": seen.statement.line, "seconds": span.quick, "slow_seconds": span.slow}
 
 
 def _finding(one: Finding) -> dict[str, Any]:
@@ -249,19 +283,3 @@ def _finding(one: Finding) -> dict[str, Any]:
         "column": one.column,
         "waived": one.waived,
     }
-
-
-def _not_run(report: Report) -> Iterator[Finding]:
-    """Yield what forbids a script that the runner could not resume: statements outside a transaction but indexes."""
-    alone = [one for one in report.statements if one.outside_transaction]
-    if any(one.concurrent_index is None or one.concurrent_index.action == "reindex" for one in alone):
-        yield Finding(
-            code="statement-not-supported",
-            severity=Severity.BLOCKING,
-            message=f"{alone[0].kind} cannot be resumed safely after a crash, so it is not run.",
-            help="Run it by hand, outside of a migration.",
-            rewrite="",
-            line=alone[0].line,
-            column=1,
-            statement=-1,
-        )

@@ -3,17 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from checks.budget import Budget
 from checks.errors import CheckError
 from checks.finding import Finding
 from checks.integrity.questions import expectations
 from checks.policy import Requirements
 from checks.schema import fingerprint, touched
+from checks.words import plural
 from deployments.errors import DeploymentError
 from deployments.judging import Judged
 from deployments.models import Database, Environment, Migration, Observation, Script
 
-FORMAT = 4  # since 4 it has the locks and the findings that are ignored; an older plan is read as having none
-BUDGET = {"oldest_seconds": 1.0, "total_seconds": 10.0}  # how long the application may wait for us (DESIGN, section 6)
+FORMAT = 5
+"""Since 4 a plan has the locks and the findings that are ignored; since 5 windows, collisions, batches, and a
+budget of its own with limits for the server. An older plan is read as having none of what came later.
+"""
+
+
+SPLIT = "mixed-transaction"
+"""The finding whose way out is written out in full: files that can be copied."""
 
 
 class NothingToDo(DeploymentError):
@@ -22,8 +30,9 @@ class NothingToDo(DeploymentError):
     code = "nothing-to-apply"
 
     def __init__(self, *, environment: str, count: int) -> None:
+        everything = plural(count, "the one migration", f"all {count} migrations")
         super().__init__(
-            f"{environment} already has all {count} migrations of the release. Nothing was planned. "
+            f"{environment} already has {everything} of the release. Nothing was planned. "
             "Sync the application if you expected a new one."
         )
 
@@ -116,7 +125,11 @@ class PlanBlocked(DeploymentError):
 
     def __init__(self, *, blocking: Sequence[tuple[str, Finding]]) -> None:
         self.blocking = blocking
-        lines = "\n".join(f"  {name}, line {one.line}: {one.message} ({one.code}) {one.help}" for name, one in blocking)
+        lines = "\n".join(
+            f"  {name}, line {one.line}: {one.message} ({one.code}) {one.help}"
+            + (f"\n\n{one.rewrite}\n" if one.code == SPLIT and one.rewrite else "")
+            for name, one in blocking
+        )
         super().__init__(f"Nothing was planned, because these must change first:\n{lines}")
 
 
@@ -171,6 +184,7 @@ def plan_content(
     verify: Mapping[str, str | None],
     smoke: str | None,
     health: Mapping[str, Any] | None,
+    budget: Budget,
 ) -> dict[str, Any]:
     """Return what the digest is over: what would run, where, on which state of the world, under which rules.
 
@@ -207,7 +221,8 @@ def plan_content(
         "touches": sorted(judged.relations),
         "locks": [list(one) for one in judged.locks],
         "accepted": [list(one) for one in judged.accepted],
+        "batches": [dict(one) for one in judged.batches],
         "class": judged.risk.value,
         "requirements": needs.as_plan(),
-        "budget": BUDGET,
+        "budget": dict(budget),
     }

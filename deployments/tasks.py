@@ -4,7 +4,7 @@ from celery import shared_task
 
 from deployments.actors import DISPATCHER
 from deployments.models import Database
-from deployments.pipelines.launch import launch
+from deployments.pipelines.launch import launch, launch_answer
 from deployments.pipelines.observing import observe_place
 
 
@@ -18,3 +18,9 @@ def drive_job(job_id: int) -> None:
 def observe_database(database_id: int) -> None:
     """Read a target, and what its application says of itself, and keep it."""
     observe_place(Database.objects.get(pk=database_id), actor=DISPATCHER)
+
+
+@shared_task(name="deployments.answer_request", ignore_result=True)
+def answer_request(request_id: int) -> None:
+    """Have a target looked at, or re-adopted, because somebody wants it. Safe to call any number of times."""
+    launch_answer(request_id).wait()

@@ -4,7 +4,8 @@ from deployments.models.application import Application, Contact, Database, Envir
 from deployments.models.approval import Approval
 from deployments.models.audit import AuditEvent
 from deployments.models.backup import Backup
-from deployments.models.clockwork import ControlPlane, PeriodicTask, WorkerBeat
+from deployments.models.clockwork import ControlPlane, Drain, PeriodicTask, WorkerBeat
+from deployments.models.commit_tests import CommitTests
 from deployments.models.grant import Grant, User
 from deployments.models.health_check import HealthCheck
 from deployments.models.latency import LatencyReading
@@ -12,16 +13,20 @@ from deployments.models.migration import Migration, Release, ReleaseMigration, S
 from deployments.models.observation import Observation
 from deployments.models.policy import Policy
 from deployments.models.run import Job, MigrationRun, RunAuthor, Step, StepLog
+from deployments.models.session_end import SessionEnd
 from deployments.models.sign_in import SignInTries
+from deployments.models.target_request import TargetRequest
 
 __all__ = [
     "Application",
     "Approval",
     "AuditEvent",
     "Backup",
+    "CommitTests",
     "Contact",
     "ControlPlane",
     "Database",
+    "Drain",
     "Environment",
     "Grant",
     "HealthCheck",
@@ -36,9 +41,11 @@ __all__ = [
     "ReleaseMigration",
     "RunAuthor",
     "Script",
+    "SessionEnd",
     "SignInTries",
     "Step",
     "StepLog",
+    "TargetRequest",
     "User",
     "WorkerBeat",
 ]

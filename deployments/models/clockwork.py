@@ -4,12 +4,16 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from deployments.models.grant import User
+
 
 class ControlPlane(models.Model):
     """The identity of this installation: one row. A target remembers it, so that a second one is refused."""
 
     id = models.UUIDField(primary_key=True)
     singleton = models.BooleanField(unique=True, default=True)
+    # Runs up to this number were given out in a life of the control database that was lost: none is given out again.
+    last_lost_run = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [models.CheckConstraint(name="controlplane_only_one", condition=Q(singleton=True))]
@@ -37,3 +41,24 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.worker} at {self.beat_at}"
+
+
+class Drain(models.Model):
+    """While one of these is open nothing new begins: what runs is finished, and what is queued waits."""
+
+    reason = models.TextField()
+    begun_at = models.DateTimeField(db_default=Now(), editable=False)
+    begun_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+"
+    )  # null: the command line
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="drain_reason_present", condition=~Q(reason="")),
+            models.UniqueConstraint(name="drain_one_at_a_time", fields=["ended_at"], nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"drain since {self.begun_at}"

@@ -23,6 +23,7 @@ class Observation(models.Model):
     connections = models.PositiveIntegerField()  # max_connections of the server
     sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
     model = models.JSONField(null=True)  # the schema as `checks.model.saved` writes it; none before it was read
+    ledger = models.JSONField(null=True)  # what the schema locktender knows of other lives; none where it is not there
 
     class Meta:
         indexes = [models.Index(name="observation_latest", fields=["database", "-id"])]  # plan asks for the newest

@@ -29,6 +29,20 @@ def finished_exactly_when(final: frozenset[str]) -> Q:
     )
 
 
+OCCUPIES = Q(state__in=sorted(OCCUPYING)) | Q(state=JobState.QUEUED, holds_slot=True)
+"""A writing job of which this is true holds the slot of its database."""
+
+
+class CancelOutcome(models.TextChoices):
+    """What became of a cancel, for one job."""
+
+    NOT_BEGUN = "not-begun", "Nothing had begun"
+    ROLLED_BACK = "rolled-back", "Rolled back"
+    UNFINISHED = "unfinished", "Left unfinished"
+    BETWEEN = "between", "Nothing was under way"
+    COMMITTED = "committed", "Already committed"
+
+
 class RunKind(models.TextChoices):
     """What a run is for."""
 
@@ -59,6 +73,9 @@ class MigrationRun(models.Model):
     revision = models.PositiveIntegerField(default=1)  # rises with each write, so that a page knows it is stale
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    pause_requested_at = models.DateTimeField(null=True, blank=True)  # until it is resumed: nothing queued is taken up
+    pause_requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    pause_reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -78,6 +95,11 @@ class MigrationRun(models.Model):
                 name="run_cancel_request_names_its_person",
                 condition=Q(cancel_requested_at__isnull=True, cancel_requested_by__isnull=True)
                 | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="run_pause_request_names_its_person_and_reason",
+                condition=Q(pause_requested_at__isnull=True, pause_requested_by__isnull=True, pause_reason="")
+                | (Q(pause_requested_at__isnull=False, pause_requested_by__isnull=False) & ~Q(pause_reason="")),
             ),
             models.UniqueConstraint(name="run_environment", fields=["id", "environment"]),
             # What an approval points at: this run, as this person asked for it, with this content.
@@ -128,8 +150,18 @@ class Job(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)  # when the dispatcher last sent it to the queue
     plan_moved = models.BooleanField(default=False)  # the target was no longer as planned; nothing was run
     applied = models.PositiveSmallIntegerField(default=0)  # migrations of this plan known to be in the history
+    # What a person decided about the migration or statement in doubt, for the next executor. {} if nobody had to.
+    decided = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
+    cancel_seen_at = models.DateTimeField(null=True, blank=True)  # by its executor
+    cancel_ended_at = models.DateTimeField(null=True, blank=True)  # what was under way had ended
+    cancel_outcome = models.CharField(max_length=40, choices=CancelOutcome, blank=True)
+    cancel_answer = models.CharField(max_length=5, blank=True)  # the SQLSTATE that ended it, "" if none had to
+    paused_at = models.DateTimeField(null=True, blank=True)  # its executor let go of it; until the next claim
+    pauses = models.PositiveIntegerField(default=0)
+    paused_world = models.JSONField(null=True)  # how the target was then, if it was changed by this job before
+    holds_slot = models.BooleanField(default=False)  # also while it is queued: nothing may run in between
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)  # set exactly when the state is final
@@ -147,7 +179,7 @@ class Job(models.Model):
             models.UniqueConstraint(
                 name="job_one_writer_per_database",
                 fields=["database"],
-                condition=Q(writes=True, state__in=sorted(OCCUPYING)),
+                condition=Q(writes=True) & OCCUPIES,
             ),
             models.CheckConstraint(
                 name="job_running_has_fence_and_lease",

@@ -6,45 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from checks.losses import losses
-from checks.policy import NOT_ASKED, Requirements, Unmet
+from checks.policy import Requirements, Unmet
 from checks.schema import fingerprint, touched
 from deployments.authority import Action, eligible, roles
 from deployments.models import Approval, AuditEvent, Backup, Database, MigrationRun, Observation, Script, User
-from deployments.models.approval import Verdict
 from deployments.models.backup import BackupScope
 from deployments.models.run import RunKind
+from deployments.selectors.asked import ROLE_NAMES, Asked, asked_of, not_asked
 from deployments.selectors.audit import events_about
+from deployments.selectors.budget import reasons_for_more
 from deployments.selectors.history import latest_observation
-from deployments.selectors.judgement import About, Worst, about, worst_of
+from deployments.selectors.judgement import Worst, worst_of
+from deployments.selectors.run_plan import PlannedMigration, plan_of, scripts_of
 from deployments.selectors.runs import unmet_of
 from deployments.selectors.touched import Relation, relations_of
 from deployments.states import RunState
 
-ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
 MOST_STAGING_RUNS = 50  # newest first, to find where the same migrations ran
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One migration of a plan with its scripts. `runs` is what will be executed, `other` its way back if it has one."""
-
-    name: str
-    risk: str
-    findings: tuple[Mapping[str, Any], ...]
-    locks: tuple[Mapping[str, Any], ...]
-    about: About
-    runs: Script
-    other: Script | None
-    verify: Script | None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One thing that a policy asks. `standing` is met, unmet, in-run, or void: there is nothing to compare."""
-
-    title: str
-    standing: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +42,8 @@ class Case:
 
     run: MigrationRun
     plan: Mapping[str, Any]
-    migrations: tuple[Planned, ...]
+    migrations: tuple[PlannedMigration, ...]
+    scripts: Mapping[str, Script]  # of all of them, by their SHA-256
     smoke: Script | None  # read after everything else
     unmet: tuple[Unmet, ...]
     asked: tuple[Asked, ...]
@@ -78,6 +57,7 @@ class Case:
     untold: tuple[str, ...]  # what its text does not tell
     worst: Worst | None  # the lock that costs most
     ignored: int  # findings that comments ignore
+    more_time: tuple[tuple[str, str], ...]  # which script asks that the application may wait longer, and why
     seen: int  # the last event about the run
 
     @property
@@ -92,9 +72,14 @@ class Case:
         return self.worst is not None and (self.worst.seconds is None or self.worst.seconds > longest)
 
     @property
+    def locked(self) -> int:
+        """How many of the relations are locked so that somebody waits."""
+        return sum(bool(one.lock) for one in self.relations)
+
+    @property
     def ways_back(self) -> int:
         """How many of the migrations have a rollback script."""
-        return sum(one.other is not None for one in self.migrations)
+        return sum(bool(one.back) for one in self.migrations)
 
     @property
     def other_waits(self) -> tuple[Unmet, ...]:
@@ -105,21 +90,25 @@ class Case:
 def case_of(run: MigrationRun) -> Case:
     """Return what is to be known about a run before a decision. No target is opened."""
     plan = run.plan
-    migrations = tuple(_planned(run, plan))
+    migrations = plan_of(run).migrations
+    scripts = scripts_of(migrations)
     waits = unmet_of(run) if run.state == RunState.AWAITING else ()
     approvals = tuple(run.approvals.select_related("approver").order_by("created_at"))
     observed = {database: latest_observation(database) for database in _databases(plan)}
-    lost = losses((one.name, one.runs.text()) for one in migrations)
+    shown = run.judgement.get("migrations", {})
+    kept = {(name, column) for name, told in shown.items() for column in told.get("keeps", ())}
+    lost = losses(((one.name, scripts[one.runs].text()) for one in migrations), kept)
     newest = events_about(run).last()
     needs = Requirements.of_plan(plan["requirements"])
     return Case(
         run=run,
         plan=plan,
         migrations=migrations,
+        scripts=scripts,
         smoke=Script.objects.filter(pk=plan["smoke"]).first() if plan["smoke"] else None,
         unmet=waits,
-        asked=tuple(_asked(run, needs, waits, approvals, sum(one.other is not None for one in migrations))),
-        not_asked=tuple(_not_asked(run, needs)),
+        asked=tuple(asked_of(run, needs, waits, approvals, sum(bool(one.back) for one in migrations))),
+        not_asked=tuple(not_asked(run, needs)),
         approvals=approvals,
         eligible=tuple(_who_is_waited_for(run, waits)),
         starters=tuple(eligible(Action.REQUEST, run)),
@@ -131,6 +120,7 @@ def case_of(run: MigrationRun) -> Case:
         untold=lost.unknown,
         worst=worst_of(run.judgement),
         ignored=len(plan.get("accepted", ())),
+        more_time=tuple(reasons_for_more([(one.name, scripts[one.runs].text()) for one in migrations])),
         seen=newest.seq if newest else 0,
     )
 
@@ -153,86 +143,6 @@ def _who_is_waited_for(run: MigrationRun, waits: Sequence[Unmet]) -> list[User]:
     missing = {one.rule.removeprefix("approval-") for one in waits if one.rule.startswith("approval-")}
     deciders = eligible(Action.DECIDE, run)
     return [one for one in deciders if missing & set(roles(one, run))] if missing else deciders
-
-
-def _planned(run: MigrationRun, plan: Mapping[str, Any]) -> list[Planned]:
-    entries = plan["migrations"]
-    parts = ("forward", "rollback", "verify")
-    scripts = Script.objects.in_bulk({entry[part] for entry in entries for part in parts if entry[part]})
-    back = run.kind == RunKind.ROLLBACK
-    found = []
-    for entry in entries:
-        judged = run.judgement["migrations"].get(entry["name"], {})
-        found.append(
-            Planned(
-                name=entry["name"],
-                risk=judged.get("class", plan["class"]),
-                findings=tuple(judged.get("findings", ())),
-                locks=tuple(judged.get("locks", ())),
-                about=about(run.judgement, entry["name"]),
-                runs=scripts[entry["rollback" if back else "forward"]],
-                other=None if back else scripts.get(entry["rollback"]),
-                verify=scripts.get(entry["verify"]),
-            )
-        )
-    return found
-
-
-def _asked(
-    run: MigrationRun, needs: Requirements, waits: Sequence[Unmet], approvals: Sequence[Approval], ways_back: int
-) -> list[Asked]:
-    unmet = {one.rule: one.text for one in waits}
-    given = [one for one in approvals if one.verdict == Verdict.APPROVED]
-    asked = []
-    for role in dict.fromkeys(needs.approvals):
-        wanted = needs.approvals.count(role)
-        names = ", ".join(one.approver.username for one in given if one.role == role)
-        title = f"{'One' if wanted == 1 else wanted} {ROLE_NAMES[role]}{'' if wanted == 1 else 's'}"
-        is_open = f"approval-{role}" in unmet or not names
-        asked.append(Asked(title, "unmet" if is_open else "met", f"Approved by {names}." if names else "Nobody yet."))
-    if run.kind != RunKind.DEPLOY:
-        return asked  # of a way back the policy asks nothing else
-    count = len(run.plan["migrations"])
-    if needs.staging_first:
-        asked.append(_earlier(run, unmet.get("staging-first", "")))
-    if needs.rollback:
-        told = f"{ways_back} of {count} migrations have one."
-        asked.append(Asked("Rollback script with every migration", "met" if ways_back == count else "unmet", told))
-    if needs.backup:
-        told = "The run takes it before its first statement, and stops without it."
-        asked.append(Asked("Backup before the first statement", "in-run", told))
-    if needs.watch_seconds:
-        asked.append(Asked("Health watched afterwards", "in-run", f"For {needs.watch_seconds} s after the last step."))
-    if needs.contract_soak_seconds is not None:
-        told = "No contract of it comes too early. What breaks old code stands at each migration."
-        asked.append(Asked("Time between expand and contract", "met", told))
-    return asked
-
-
-def _earlier(run: MigrationRun, waits: str) -> Asked:
-    title = "Every earlier environment first"
-    if waits:
-        return Asked(title, "unmet", waits)
-    earlier = Database.objects.filter(
-        environment__application=run.environment.application_id, environment__rank__lt=run.environment.rank
-    )
-    if not earlier.exists():
-        return Asked(title, "void", "No earlier environment has a database.")
-    return Asked(title, "met", "Every migration of this plan is applied there, as last observed.")
-
-
-def _not_asked(run: MigrationRun, needs: Requirements) -> list[str]:
-    """Return what this policy does not ask of this run, and what no policy can ask yet."""
-    asks = {"approval": bool(needs.approvals)}
-    if run.kind == RunKind.DEPLOY:
-        asks |= {
-            "every earlier environment first": needs.staging_first,
-            "rollback script with every migration": needs.rollback,
-            "backup before the first statement": needs.backup,
-            "health watched afterwards": needs.watch_seconds > 0,
-            "time between expand and contract": needs.contract_soak_seconds is not None,
-        }
-    return [*(name for name, is_asked in asks.items() if not is_asked), *NOT_ASKED]
 
 
 def _known(run: MigrationRun, plan: Mapping[str, Any], observed: Mapping[Database, Observation | None]) -> list[Known]:

@@ -47,7 +47,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FoundAt:
     """Where a check found something: the newest run with that migration, and what it said. `ignored` is the reason."""
 
     run: int
@@ -71,7 +71,29 @@ def catalogue(user: User) -> tuple[Chapter, ...]:
     return tuple(one for one in chapters if one.entries)
 
 
-def places_of_rule(user: User, rule: Rule) -> Sequence[Place]:
+def filtered(chapters: Sequence[Chapter], *, words: str = "", family: str = "", hit: str = "") -> tuple[Chapter, ...]:
+    """Return the checks that have each of these words somewhere in their texts, of one family, and hit or not.
+
+    `family` is the name of a Group in small letters, `hit` is "yes" or "no"; "" asks for all.
+    """
+    wanted = words.casefold().split()
+    found = []
+    for chapter in chapters:
+        if family not in {"", chapter.group.name.lower()}:
+            continue
+        entries = tuple(
+            one for one in chapter.entries if _has(one.rule, wanted) and hit in {"", "yes" if one.found else "no"}
+        )
+        found.append(Chapter(chapter.group, entries))
+    return tuple(one for one in found if one.entries)
+
+
+def _has(rule: Rule, words: Sequence[str]) -> bool:
+    texts = f"{rule.code} {rule.title} {rule.why} {rule.help} {rule.blocks} {rule.severity}".casefold()
+    return all(one in texts for one in words)
+
+
+def places_of_rule(user: User, rule: Rule) -> Sequence[FoundAt]:
     """Return where a check found something, the newest NEWEST places first."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +101,7 @@ def places_of_rule(user: User, rule: Rule) -> Sequence[Place]:
             "ORDER BY number DESC, name, line LIMIT %(newest)s",
             {"environments": _seen(user), "code": rule.code, "newest": NEWEST},
         )
-        return [Place(*row) for row in cursor.fetchall()]
+        return [FoundAt(*row) for row in cursor.fetchall()]
 
 
 def _seen(user: User) -> list[int]:

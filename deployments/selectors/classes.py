@@ -29,7 +29,7 @@ def classes_of(release: Release, read: Observation | None) -> dict[str, Risk]:
     return _classes(release.pk, release.digest, version, sizes)
 
 
-def world_of(migration: Migration, release: Release, read: Observation | None) -> World:
+def world_before(migration: Migration, release: Release, read: Observation | None) -> World:
     """Return the schema that a migration of a release meets, with sizes as `classes_of` takes them."""
     version, sizes = _magnitudes(read)
     for listed, world in _worlds(release, version, sizes):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from deployments.authority import seen_environments
 from deployments.models import Application, Database, Job, Release, User
 from deployments.selectors.history import latest_observations
+from deployments.selectors.lives import Standing as Memory
+from deployments.selectors.lives import standings_of
 from deployments.selectors.matrix import Column, columns_of
 from deployments.selectors.readings import Reading
 
@@ -17,6 +19,7 @@ class Standing:
     column: Column
     release: Release | None
     last: Job | None  # that began; None if none did
+    memory: Memory | None  # how its own record stands to ours; None if that was never read
 
     @property
     def is_comparable(self) -> bool:
@@ -39,12 +42,13 @@ def standings(user: User) -> list[Standing]:
     read = latest_observations(databases)
     began = Job.objects.filter(database__in=databases, started_at__isnull=False).select_related("run")
     last = {job.database_id: job for job in began.order_by("database_id", "-id").distinct("database_id")}
+    memories = standings_of(databases)
     found: list[Standing] = []
     for application in Application.objects.filter(pk__in={one.environment.application_id for one in databases}):
         ours = [one for one in databases if one.environment.application_id == application.pk]
         release, columns = columns_of(application, ours, read)
         found += [
-            Standing(Reading(one, read.get(one.pk)), column, release, last.get(one.pk))
+            Standing(Reading(one, read.get(one.pk)), column, release, last.get(one.pk), memories.get(one.pk))
             for one, column in zip(ours, columns, strict=True)
         ]
     return sorted(found, key=lambda one: databases.index(one.reading.database))

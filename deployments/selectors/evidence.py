@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.models import Step
+from deployments.selectors.bill import bill_facts, bill_tables
 
 PROVEN = {"readable": "read to the end when it was made, never restored"}
 MOST_ROWS = 100  # of one table; the record has them all
@@ -52,6 +53,8 @@ def evidence_of(step: Step) -> Evidence:
 
 
 def _facts(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
+    if "bill" in told:
+        yield from ((label, Cell(*value)) for label, value in bill_facts(told["bill"]))
     if "server_version" in told:
         yield from _preflight(told)
     if "place" in told:
@@ -103,6 +106,8 @@ def _backup(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
 
 
 def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
+    for title, heads, rows in bill_tables(told["bill"]) if "bill" in told else ():
+        yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in rows))
     yield _table("Checks", ("Check", "Verdict", "Found", "#Took"), map(_check, told.get("checks", ())))
     for part, title in (("constraints", "Constraints"), ("indexes", "Indexes"), ("orphans", "Foreign keys")):
         yield _table(title, ("Name", "Verdict", "Found"), map(_item, told.get(part, ())))
@@ -112,6 +117,11 @@ def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
         "Rows", ("Table", "Verdict", "Found", "#Rows"), map(_rows, told.get("rows", ()) if _is_list(told) else ())
     )
     yield _table(
+        "What could have been in the way",
+        ("What", "Kind", "In the way"),
+        map(_met, told.get("collisions", {}).get("met", ())),
+    )
+    yield _table(  # of steps from before collisions were told apart
         "Transactions that were open for long",
         ("Session", "State", "#Open for"),
         map(_transaction, told.get("long_transactions", ())),
@@ -120,6 +130,12 @@ def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
         "What the application waited",
         ("Migration", "#Sessions at most", "#Oldest", "#In sum"),
         (_bill(name, bill) for name, bill in told.get("waits", {}).items()),
+    )
+    yield _table("Statements", ("Statement", "#Took"), _timed(told.get("timings", ())))
+    yield _table(
+        "Run in batches",
+        ("Statement", "Table", "#Rows changed", "#Gone through", "#Batches", "#Took", "#Paused"),
+        map(_batched, told.get("batches", ())),
     )
     readings = [*told.get("readings", ()), *(told[part] for part in ("health", "last") if part in told)]
     yield _table("Health", ("Answer", "Verdict", "Found", "#Took"), map(_reading, readings))
@@ -150,6 +166,19 @@ def _check(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
     return name, _verdict(entry), Cell(entry["detail"]), Cell(entry["milliseconds"], "ms")
 
 
+def _timed(scripts: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Cell, ...]]:
+    """Yield how long each statement took, waits for locks included."""
+    for script in scripts:
+        for one in script["statements"]:
+            yield Cell(f"{script['migration']}, statement {one['number']}"), Cell(one["seconds"], "seconds")
+
+
+def _batched(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
+    counts = (Cell(entry[name], "number") for name in ("rows", "keys", "batches"))
+    times = (Cell(entry[name], "seconds") for name in ("seconds", "throttled_seconds"))
+    return Cell(f"{entry['migration']}, statement {entry['statement']}"), Cell(entry["table"], "code"), *counts, *times
+
+
 def _item(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
     return Cell(f"{entry['table']}: {entry['name']}", "code"), _verdict(entry), Cell(entry["detail"])
 
@@ -170,6 +199,10 @@ def _differences(schema: Mapping[str, Any]) -> Iterable[tuple[Cell, ...]]:
 def _rows(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
     count = Cell("not-measured", "state") if entry["count"] is None else Cell(entry["count"], "number")
     return Cell(entry["table"], "code"), _verdict(entry), Cell(entry["detail"]), count
+
+
+def _met(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
+    return Cell(entry["text"]), Cell(entry["kind"].replace("-", " ")), Cell("yes" if entry["is_in_the_way"] else "no")
 
 
 def _transaction(entry: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -5,7 +5,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from checks.context import World
+from checks.finding import Finding, Severity
+from checks.model import UNKNOWN
 from checks.phases import Contract
+from checks.report import judge
+from checks.reviewing.values import CiResult
 from deployments.judging import Judged, gravest, judge_scripts, world_of
 from deployments.models import Migration, Observation
 from deployments.reviewing import reviewed
@@ -22,23 +27,46 @@ def seen_of(observations: Iterable[Observation]) -> Seen:
 
 
 @lru_cache(maxsize=KEPT)
-def judged_on(scripts: tuple[tuple[str, str], ...], asked: tuple[tuple[str, str], ...], seen: Seen) -> Judged:
+def judged_on(
+    scripts: tuple[tuple[str, str], ...],
+    asked: tuple[tuple[str, str], ...],
+    seen: Seen,
+    is_strict: bool,  # noqa: FBT001 # a part of the key
+) -> Judged:
     """Return the judgement of scripts on the schema of the database where they weigh most.
 
-    `scripts` and `asked` are as `judge_scripts` takes them.
+    `scripts` and `asked` are as `judge_scripts` takes them, `is_strict` as in a World.
     """
     found = Observation.objects.select_related("database__environment").in_bulk([key for key, _ in seen])
-    return gravest(judge_scripts(scripts, world_of(found[key], _applied(found[key])), asked) for key, _ in seen)
+    worlds = (world_of(found[key], _applied(found[key]), is_strict=is_strict) for key, _ in seen)
+    return gravest(judge_scripts(scripts, world, asked) for world in worlds)
+
+
+@lru_cache(maxsize=1024)
+def refused_where_strict(text: str) -> tuple[Finding, ...]:
+    """Return what a strict environment refuses of a script, wherever it runs, and others only tell. Cached by text."""
+    told = {
+        (one.code, one.line) for one in judge(text, world=World(UNKNOWN, is_strict=False)).findings if _is_blocking(one)
+    }
+    found = judge(text, world=World(UNKNOWN, is_strict=True)).findings
+    return tuple(one for one in found if _is_blocking(one) and (one.code, one.line) not in told)
+
+
+def _is_blocking(found: Finding) -> bool:
+    return found.severity is Severity.BLOCKING
 
 
 def reviews_of(
-    migrations: Sequence[Migration], judged: Judged, contracts: tuple[Contract, ...]
+    migrations: Sequence[Migration], judged: Judged, contracts: tuple[Contract, ...], tests: CiResult | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the checklist of each migration by its name, on the schemas that a judgement met."""
-    key = (tuple(one.digest for one in migrations), id(judged), contracts)
+    """Return the checklist of each migration by its name, on the schemas that a judgement met.
+
+    `tests` is what CI reported about the commit, if it did.
+    """
+    key = (tuple(one.digest for one in migrations), id(judged), contracts, tests)
     known = _REVIEWS.get(key)  # another thread may empty it meanwhile
     if known is None:
-        known = (judged, reviewed(migrations, judged.worlds, contracts))
+        known = (judged, reviewed(migrations, judged.worlds, contracts, tests, judged.reports))
         if len(_REVIEWS) >= KEPT:
             _REVIEWS.clear()
         _REVIEWS[key] = known
@@ -46,7 +74,8 @@ def reviews_of(
 
 
 # With the judgement, so that its identity is not given to another one meanwhile.
-_REVIEWS: dict[tuple[tuple[str, ...], int, tuple[Contract, ...]], tuple[Judged, dict[str, list[dict[str, Any]]]]] = {}
+_ReviewKey = tuple[tuple[str, ...], int, tuple[Contract, ...], CiResult | None]
+_REVIEWS: dict[_ReviewKey, tuple[Judged, dict[str, list[dict[str, Any]]]]] = {}
 
 
 def _applied(seen: Observation) -> list[str]:

@@ -19,7 +19,8 @@ class About:
     """The phase of a script with why, and whether old application code can go on: True, False or None for not known.
 
     `breaks` are lines with what old code can no longer do, or what cannot be told. `review` are the items of the
-    checklist: each with its outcome, met, not met, or not known. An older judgement has neither.
+    checklist: each with its outcome, met, not met, or not known. `split` are the files that it should be instead, if
+    it does several things. An older judgement has none of them.
     """
 
     phase: str = ""
@@ -27,11 +28,22 @@ class About:
     is_compatible: bool | None = None
     breaks: tuple[Mapping[str, Any], ...] = ()
     review: tuple[Mapping[str, Any], ...] = ()
+    split: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def is_met(self) -> int:
         """How many items of the checklist are met."""
         return sum(item["outcome"] == "met" for item in self.review)
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """The titles of what is not met."""
+        return tuple(item["title"] for item in self.review if item["outcome"] == "not met")
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """The titles of what is not known."""
+        return tuple(item["title"] for item in self.review if item["outcome"] not in {"met", "not met"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +65,21 @@ def worst_of(judgement: Mapping[str, Any]) -> Worst | None:
     return Worst(**worst) if worst else None
 
 
-def about(judgement: Mapping[str, Any], migration: str) -> About:
-    """Return what was judged of one migration when its run was planned."""
+def about(judgement: Mapping[str, Any], migration: str, *, tests: Mapping[str, Any] | None = None) -> About:
+    """Return what was judged of one migration when its run was planned. `tests` is what was reported since."""
     judged = judgement.get("migrations", {}).get(migration, {})
     phase = judged.get("phase")
     if phase is None:
         return About()
-    review = judgement.get("reviews", {}).get(migration, ())
-    return About(PHASES[phase["name"]], phase["words"], judged["compatible"], tuple(judged["breaks"]), tuple(review))
+    review = [
+        one | tests if tests and one["code"] == "tests" else one
+        for one in judgement.get("reviews", {}).get(migration, ())
+    ]
+    return About(
+        phase=PHASES[phase["name"]],
+        words=phase["words"],
+        is_compatible=judged["compatible"],
+        breaks=tuple(judged["breaks"]),
+        review=tuple(review),
+        split=tuple(judged.get("split", ())),
+    )

@@ -8,7 +8,7 @@ from statistics import median
 
 from deployments.models import LatencyReading, Step
 from deployments.selectors.rail import MIGRATE
-from deployments.selectors.run_verdict import Work
+from deployments.selectors.verdict_parts import Work
 from deployments.states import JobState
 
 

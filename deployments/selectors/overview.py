@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from deployments.authority import ROLES, Action, may, seen_environments
 from deployments.models import AuditEvent, Environment, Job, MigrationRun, Step, User
 from deployments.models.run import RunKind
+from deployments.selectors.pausing import Resting, resting_of
 from deployments.selectors.readings import newest_reading
 from deployments.selectors.runs import blocking_jobs, effect_of
 from deployments.selectors.waiting import Waiting, waiting_runs
@@ -44,12 +45,13 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """A run that is queued or running: its job and step of this moment, and what it waits for."""
+    """A run that is queued, running or paused: its job and step of this moment, and what it waits for."""
 
     run: MigrationRun
     job: Job | None
     step: Step | None
     behind: MigrationRun | None
+    resting: Resting | None
 
     @property
     def subject(self) -> str:
@@ -113,10 +115,10 @@ def needs(user: User) -> Needs:
 
 
 def working(user: User) -> list[Working]:
-    """Return what is queued or running, oldest first."""
+    """Return what is queued, running or paused, oldest first."""
     steps = Prefetch("jobs__steps", Step.objects.filter(state=StepState.RUNNING))
     runs = _runs(seen_environments(user)).filter(state__in=[RunState.QUEUED, RunState.RUNNING]).order_by("number")
-    at_work = list(runs.prefetch_related(steps))
+    at_work = list(runs.select_related("pause_requested_by").prefetch_related(steps))
     holders = blocking_jobs({job.database_id for run in at_work for job in run.jobs.all()})
     return [_working(run, holders) for run in at_work]
 
@@ -227,4 +229,6 @@ def _working(run: MigrationRun, holders: Mapping[int, Job]) -> Working:
     job = next((one for one in jobs if one.state == JobState.RUNNING), None) or next(iter(jobs), None)
     step = next(iter(job.steps.all()), None) if job else None
     holder = holders.get(job.database_id) if job and job.state == JobState.QUEUED else None
-    return Working(run, job, step, holder.run if holder else None)
+    if holder and holder.run_id == run.pk:  # resumed: it waits behind nobody, it has kept its own slot
+        holder = None
+    return Working(run, job, step, holder.run if holder else None, resting_of(run, run.jobs.all()))

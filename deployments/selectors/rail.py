@@ -27,8 +27,23 @@ STAGES: dict[str, tuple[str, ...]] = {
 NOT_REACHED = "not-reached"
 LOST_EXECUTOR = "lost-executor"
 ENDED_EARLY = frozenset({JobState.FAILED, JobState.CANCELLED})
-STANDS = frozenset({StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED, LOST_EXECUTOR})
+STOPPED_BY = {"paused-on-request": "paused", "cancelled-on-request": "cancelled", "cancelled-too-late": "cancelled"}
+"""How a step is shown that a person stopped, by the code it ended with: about that there is no doubt."""
+STANDS = frozenset({StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED, LOST_EXECUTOR, *STOPPED_BY.values()})
 """A job is at the first stage that is shown so. One after it was left behind: what comes before it is taken anew."""
+
+
+HOW_FAR = (
+    # what a step tells while it runs, by a name that is in its progress, in the order in which it counts
+    ("away_seconds", "database away for {away_seconds}\u00a0s"),
+    ("collisions", "waits for what is in the way, {waited_seconds} of {of_seconds}\u00a0s"),
+    ("batch", "migration {number} of {of}: {batch[rows]:,} rows in batches"),
+    ("number", "migration {number} of {of}"),
+    ("check", "check {check} of {of}"),
+    ("tables", "{tables_done} of {tables} tables"),
+    ("probe", "probe {probe} of {of}"),
+    ("seconds_left", "{seconds_left}\u00a0s left"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +94,18 @@ def _stage(job: Job, place: int, name: str, attempts: list[Step], *, lost: bool)
         shown = NOT_REACHED if job.state in ENDED_EARLY else str(StepState.PENDING)
         return Stage(place, name, shown, "not reached" if shown == NOT_REACHED else "not started", ())
     last = attempts[-1]
-    shown = LOST_EXECUTOR if lost and last.state == StepState.RUNNING else str(last.state)
+    shown = LOST_EXECUTOR if lost and last.state == StepState.RUNNING else shown_as(last)
     told = [_note(last)]
     if last.attempt > 1:
         told.append(f"attempt {last.attempt}")
     return Stage(place, name, shown, " · ".join(filter(None, told)), tuple(attempts))
+
+
+def shown_as(step: Step) -> str:
+    """Return how an attempt is shown: as it is stored, but for one that a person stopped."""
+    if step.state == StepState.INTERRUPTED:
+        return STOPPED_BY.get(step.error_code, str(step.state))
+    return str(step.state)
 
 
 def _note(step: Step) -> str:
@@ -101,18 +123,7 @@ def _note(step: Step) -> str:
 
 def how_far(step: Step) -> str:
     """Return the progress of a running step in a few words, "" if it has told none."""
-    told = step.progress
-    if "away_seconds" in told:
-        return f"database away for {told['away_seconds']}\u00a0s"
-    if "number" in told:
-        return f"migration {told['number']} of {told['of']}"
-    if "check" in told:
-        return f"check {told['check']} of {told['of']}"
-    if "tables" in told:
-        return f"{told['tables_done']} of {told['tables']} tables"
-    if "probe" in told:
-        return f"probe {told['probe']} of {told['of']}"
-    return f"{told['seconds_left']}\u00a0s left" if "seconds_left" in told else ""
+    return next((words.format(**step.progress) for name, words in HOW_FAR if name in step.progress), "")
 
 
 def first_sentence(text: str) -> str:

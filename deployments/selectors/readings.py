@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Max
 from django.utils.timezone import now
 
+from checks.model.saved import NUMBERS_PER_MAJOR
 from deployments.models import Database, Environment, Observation
 from deployments.selectors.history import latest_observations
 
@@ -30,7 +31,7 @@ class Reading:
         """The version of the server as people write it: 16.9."""
         if self.observation is None:
             return ""
-        major, minor = divmod(self.observation.server_version, 10_000)
+        major, minor = divmod(self.observation.server_version, NUMBERS_PER_MAJOR)
         return f"{major}.{minor}"
 
 

@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from checks.policy import NOT_ASKED, PolicyUnreadable, Requirements, requirements
+from checks.budget import Budget
+from checks.policy import NOT_ASKED, PolicyUnreadable, Requirements, blocking_budget, plain_rows_limit, requirements
+from checks.policy.collisions import Response
 from checks.risk import Risk
 from deployments.models import Environment, Policy
 
@@ -43,8 +45,19 @@ def in_force(environment: Environment) -> InForce:
     except PolicyUnreadable as problem:
         return InForce(environment, policy, (), NOT_ASKED, problem)
     told = [words_of(one) for one in needs]
-    rules = tuple(Rule(name, tuple(words[name] for words in told)) for name in told[0])
+    budget = budget_in_words(blocking_budget(policy.rules))
+    rules = (
+        *(Rule(name, tuple(words[name] for words in told)) for name in told[0]),
+        Rule("Blocking budget", (budget,) * len(told)),
+        Rule("Change in one piece", (plain_rows_in_words(environment, policy),) * len(told)),
+    )
     return InForce(environment, policy, rules, NOT_ASKED)
+
+
+def plain_rows_in_words(environment: Environment, policy: Policy) -> str:
+    """Return how many rows one statement may change that is not run in batches."""
+    limit = plain_rows_limit(policy.rules, protected=environment.is_protected)
+    return NOTHING if limit is None else f"at most {limit:,} rows; more in batches"
 
 
 def words_of(needs: Requirements) -> dict[str, str]:
@@ -56,6 +69,8 @@ def words_of(needs: Requirements) -> dict[str, str]:
         "Backup": "before anything is changed" if needs.backup else NOTHING,
         "Watch": watch_in_words(needs.watch_seconds),
         "Contract": soak_in_words(needs.contract_soak_seconds),
+        "Window": "; ".join(map(str, needs.windows)) or NOTHING,
+        "In the way": collisions_in_words(needs),
     }
 
 
@@ -72,6 +87,22 @@ def soak_in_words(seconds: int | None) -> str:
         return NOTHING
     told = f"{seconds // 3600}\u00a0h" if seconds % 3600 == 0 and seconds else f"{seconds}\u00a0s"
     return f"{told} after its expand, without the old application"
+
+
+def collisions_in_words(needs: Requirements) -> str:
+    """Return what is done about what stands in the way: waits for running dump, refuses low disk."""
+    verbs = {Response.WAIT: f"waits up to {needs.collision_wait_seconds}\u00a0s for", Response.REFUSE: "refuses"}
+    told = [
+        f"{verb} {', '.join(kind.value.replace('-', ' ') for kind in kinds)}"
+        for response, verb in verbs.items()
+        if (kinds := [kind for kind, done in needs.collisions.items() if done is response])
+    ]
+    return "; ".join(told) or "only named"
+
+
+def budget_in_words(budget: Budget) -> str:
+    """Return how long the application may wait: 1 s for one, 10 s in all."""
+    return f"{budget['oldest_seconds']:g}\u00a0s for one, {budget['total_seconds']:g}\u00a0s in all"
 
 
 def watch_in_words(seconds: int) -> str:

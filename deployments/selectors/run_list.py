@@ -11,12 +11,13 @@ from deployments.models import MigrationRun, User
 from deployments.models.approval import Approval
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
+from deployments.selectors.pausing import Resting, resting_of
 from deployments.selectors.run_page import ROLE_NAMES, What, what_of
 from deployments.selectors.runs import effect_of, failed_afterwards, reverting
 from deployments.states import RUN_ACTIVE, RUN_FINAL, RunState
 
 PAGE = 25
-OPEN, OVER = "open", "over"
+OPEN, OVER, PAUSED = "open", "over", "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Filter:
     """What a list is narrowed to; what is empty narrows nothing. Days are UTC, the last one included."""
 
     environment: str = ""  # "rewards/production"
-    state: str = ""  # a state as stored, or open, or over
+    state: str = ""  # a state as stored, or open, over, or paused: also those that will rest at the next place
     kind: str = ""
     person: str = ""
     since: date | None = None
@@ -39,9 +40,15 @@ class Line:
     what: What
     risk: str
     effect: str
+    resting: Resting | None
     decided: tuple[str, ...]
     started_at: datetime | None
     took: timedelta | None
+
+    @property
+    def sign(self) -> str:
+        """The state that the list shows."""
+        return self.resting.sign if self.resting else self.run.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class RunList:
     @property
     def version(self) -> str:
         """What differs when this page would."""
-        return "-".join([str(self.fresh), str(self.count), *(str(one.run.revision) for one in self.lines)])
+        lines = (f"{one.run.revision}{one.resting.sign if one.resting else ''}" for one in self.lines)
+        return "-".join([str(self.fresh), str(self.count), *lines])
 
     @property
     def is_final(self) -> bool:
@@ -74,7 +82,7 @@ def run_list(user: User, wanted: Filter, *, before: int | None = None, newest: i
     page = every.filter(number__lte=shown)
     rest = page.filter(number__lt=before) if before is not None else page
     rows = list(
-        rest.select_related("environment__application", "requested_by", "reverts")
+        rest.select_related("environment__application", "requested_by", "pause_requested_by", "reverts")
         .prefetch_related("jobs__run", "approvals__approver", "reverted_by__jobs")
         .order_by("-number")[: PAGE + 1]
     )
@@ -99,6 +107,8 @@ def matching(user: User, wanted: Filter) -> QuerySet[MigrationRun]:
         found = found.filter(environment__application__slug=application, environment__slug=environment)
     if wanted.state in {OPEN, OVER}:
         found = found.filter(state__in=sorted(RUN_ACTIVE if wanted.state == OPEN else RUN_FINAL))
+    elif wanted.state == PAUSED:
+        found = found.filter(state__in=[RunState.QUEUED, RunState.RUNNING], pause_requested_at__isnull=False)
     elif wanted.state:
         found = found.filter(state=wanted.state)
     if wanted.kind:
@@ -129,6 +139,7 @@ def _line(run: MigrationRun, successor: MigrationRun | None) -> Line:
         what=what_of(run),
         risk=plan["class"],
         effect=_effect(run, successor),
+        resting=resting_of(run, jobs),
         decided=tuple(_decided(plan["requirements"]["approvals"], run.approvals.all())),
         started_at=started,
         took=run.finished_at - started if started and run.finished_at else None,

@@ -12,16 +12,21 @@ from django.utils import timezone
 
 from checks.policy import NOT_ASKED, Unmet
 from deployments.authority import Action, eligible, may, roles
-from deployments.models import Job, LatencyReading, MigrationRun, Step, StepLog, User
+from deployments.models import Job, LatencyReading, MigrationRun, SessionEnd, Step, StepLog, TargetRequest, User
 from deployments.models.approval import Approval
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
+from deployments.selectors.batches import Batching, batching_of
+from deployments.selectors.blockers import Blocker, Ended, blockers_of, ends_of
+from deployments.selectors.doing import Doing, doing_of
 from deployments.selectors.evidence import Evidence, evidence_of
 from deployments.selectors.history import latest_observation
-from deployments.selectors.rail import MIGRATE, is_lost, rail_of
+from deployments.selectors.pausing import Pause, pause_of
+from deployments.selectors.rail import MIGRATE, is_lost, rail_of, shown_as
 from deployments.selectors.run_actions import Door, doors
-from deployments.selectors.run_verdict import Verdict, Work, verdict_of
+from deployments.selectors.run_verdict import verdict_of
 from deployments.selectors.runs import blocking_job, reverting, unmet_of
+from deployments.selectors.verdict_parts import Verdict, Work
 from deployments.selectors.waits import Waits, waits_of
 from deployments.states import RUN_ACTIVE, JobState, RunState, StepState
 
@@ -45,11 +50,15 @@ class Open:
 
     work: Work
     step: Step
+    shown: str  # how the step stands, as its sign's name
     migrations: tuple[tuple[str, str], ...]  # name, and where it stands: those around the place where the job is
     before: int  # how many of the plan stand before these, and after them
     after: int
     lines: tuple[StepLog, ...]
     waits: Waits | None  # what the application pays, as the guard told
+    in_the_way: tuple[Blocker, ...]  # whom it waits for now
+    batch: Batching | None  # how far a batched statement is
+    doing: Doing | None  # what it does right now
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class Found:
     """A finished attempt of a step with what it proved."""
 
     step: Step
+    shown: str
     took: timedelta | None
     evidence: Evidence
     is_open: bool
@@ -80,6 +90,8 @@ class RunPage:
     what: What
     works: tuple[Work, ...]
     verdict: Verdict
+    pause: Pause | None
+    ends: tuple[Ended, ...]  # sessions of others that somebody wanted ended
     unmet: tuple[Unmet, ...]
     opened: tuple[Open, ...]
     found: tuple[Found, ...]
@@ -99,7 +111,13 @@ def seen_run(user: User, number: int) -> MigrationRun | None:
     """Return the run of this number if this person may know of it."""
     run = (
         MigrationRun.objects.select_related(
-            "environment__application", "policy", "requested_by", "cancel_requested_by", "reverts", "supersedes"
+            "environment__application",
+            "policy",
+            "requested_by",
+            "cancel_requested_by",
+            "pause_requested_by",
+            "reverts",
+            "supersedes",
         )
         .prefetch_related("approvals__approver", "authors__user")
         .filter(number=number)
@@ -115,10 +133,13 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     steps = list(Step.objects.filter(job__run=run))
     works = tuple(_work(job, steps, now) for job in jobs_of(run))
     unmet = unmet_of(run) if run.state == RunState.AWAITING else ()
+    pause = pause_of(run)
+    ends = ends_of(one.job for one in works)
     successor = MigrationRun.objects.filter(supersedes=run).first()
     reverted_by = tuple(run.reverted_by.prefetch_related("jobs").order_by("number"))
     last_line = StepLog.objects.filter(step__job__run=run).aggregate(last=Max("id"))["last"]
     last_latency = LatencyReading.objects.filter(job__run=run).aggregate(last=Max("id"))["last"]
+    looks = TargetRequest.objects.filter(job__run=run).aggregate(asked=Max("id"), answered=Max("answered_at"))
     waits_for_decision = run.state == RunState.AWAITING
     approvals = tuple(run.approvals.all())
     wants_people = any(one.rule.startswith("approval-") for one in unmet)
@@ -127,7 +148,9 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     moving = (
         run.revision,
         last_line,
+        [(one.wish.pk, one.wish.outcome) for one in ends],
         last_latency,
+        looks,
         [(one.job.heartbeat_at, one.lost, one.blocked_by and one.blocked_by.pk) for one in works],
         [one.text for one in unmet],
         successor and successor.pk,
@@ -138,14 +161,16 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         plan=plan,
         what=what_of(run),
         works=works,
-        verdict=verdict_of(run, works, unmet, now, reverted_by),
+        verdict=verdict_of(run, works, unmet, now, reverted_by=reverted_by, pause=pause),
+        pause=pause,
+        ends=ends,
         unmet=unmet,
-        opened=tuple(_opened(works)),
+        opened=tuple(_opened(works, [one.wish for one in ends])),
         found=tuple(_found(works)),
         asked=tuple(_asked(plan["requirements"]["approvals"], approvals, deciders)),
         approvals=approvals,
         not_deciding=tuple(_not_deciding(run)) if waits_for_decision else (),
-        doors=doors(user, run, works, unmet=unmet, reverted_by=reverted_by, deciders=deciders),
+        doors=doors(user, run, works, unmet=unmet, reverted_by=reverted_by, deciders=deciders, pause=pause),
         not_asked=NOT_ASKED,
         successor=successor,
         reverted_by=reverted_by,
@@ -187,7 +212,7 @@ def _work(job: Job, steps: Sequence[Step], now: datetime) -> Work:
     )
 
 
-def _opened(works: Iterable[Work]) -> Iterable[Open]:
+def _opened(works: Iterable[Work], wishes: Sequence[SessionEnd]) -> Iterable[Open]:
     for work in works:
         stage = work.current
         if stage is None or stage.step is None:
@@ -197,13 +222,16 @@ def _opened(works: Iterable[Work]) -> Iterable[Open]:
         every = list(_migrations(work, stage.step)) if stage.name == MIGRATE else []
         begin = max(0, min(work.job.applied - SHOWN_BEFORE, len(every) - MOST_NEAR))
         near = tuple(every[begin : begin + MOST_NEAR])
-        yield Open(work, stage.step, near, begin, len(every) - begin - len(near), tuple(lines), waits)
+        after = len(every) - begin - len(near)
+        in_the_way, batch = blockers_of(stage.step, wishes), batching_of(stage.step)
+        doing = doing_of(stage.step, work.job.run.judgement)
+        yield Open(work, stage.step, stage.shown, near, begin, after, tuple(lines), waits, in_the_way, batch, doing)
 
 
 def _migrations(work: Work, step: Step) -> Iterable[tuple[str, str]]:
     """Yield the migrations of a plan with where each stands: committed, under way, stopped, to come."""
     under_way = step.progress.get("number", 0)
-    over = {StepState.FAILED: "failed", StepState.INTERRUPTED: "interrupted", StepState.RUNNING: "running"}
+    over = {StepState.FAILED: "failed", StepState.INTERRUPTED: shown_as(step), StepState.RUNNING: "running"}
     for number, entry in enumerate(work.job.run.plan["migrations"], start=1):
         if number <= work.job.applied:
             yield entry["name"], "succeeded"
@@ -221,7 +249,7 @@ def _found(works: Iterable[Work]) -> Iterable[Found]:
                 is_shown_above = stage.is_current and step is stage.step and not evidence
                 if step.finished_at is not None and not is_shown_above:
                     took = step.finished_at - step.started_at if step.started_at else None
-                    yield Found(step, took, evidence, is_open=step.state == StepState.FAILED)
+                    yield Found(step, shown_as(step), took, evidence, is_open=step.state == StepState.FAILED)
 
 
 def _asked(

@@ -1,28 +1,50 @@
-"""The plan of a run as a page shows it: the scripts byte for byte, and what was found in each."""
+"""The plan of a run as pages show it: its migrations with what was found in each, and the scripts byte for byte."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+from django.db.models.functions import Length
 
 from deployments.models import MigrationRun, Script
 from deployments.models.run import RunKind
 from deployments.selectors.judgement import About, about
+from deployments.selectors.reported import item_of, tests_of
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One migration of a plan with the script that runs, and what was found in it when it was planned."""
+class PlannedMigration:
+    """One migration of a plan as it was judged. `number` is its place, from 1.
 
+    `runs` is the script that will be executed, `back` its way back if it has one, `verify` its questions: by SHA-256.
+    `batches` are its statements that run in batches, each with what is sent for one.
+    `quiet` are the locks that stop neither reads nor writes; a judgement of before they were kept has none.
+    """
+
+    number: int
     name: str
     risk: str
-    sha256: str
-    size: int  # bytes
     statements: int
-    text: str
-    findings: tuple[dict[str, Any], ...]
-    locks: tuple[dict[str, Any], ...]
+    findings: tuple[Mapping[str, Any], ...]
+    locks: tuple[Mapping[str, Any], ...]
+    quiet: tuple[Mapping[str, Any], ...]
     about: About
-    has_way_back: bool
-    has_checks: bool
+    is_analysed: bool
+    runs: str
+    back: str
+    verify: str
+    batches: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def is_calm(self) -> bool:
+        """True when it asks nothing of its reader: no finding, nobody who waits, nothing that breaks or is unknown."""
+        is_fine = self.risk == "safe" and self.is_analysed and self.about.is_compatible is True
+        return is_fine and not self.findings and not self.locks
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The relations whose readers or writers wait for it."""
+        return tuple(dict.fromkeys(one["relation"] for one in self.locks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +52,7 @@ class Plan:
     """What a run will execute or has executed, with how it was judged when it was planned."""
 
     direction: str
-    migrations: tuple[Planned, ...]
+    migrations: tuple[PlannedMigration, ...]
     reasons: tuple[str, ...]
     risk: str
 
@@ -41,34 +63,57 @@ class Plan:
 
 
 def plan_of(run: MigrationRun) -> Plan:
-    """Return the plan of a run with its scripts, in the order they run."""
+    """Return the plan of a run, in the order its migrations run. No script is read."""
     plan = run.plan
-    direction = "rollback" if run.kind == RunKind.ROLLBACK else "forward"
-    wanted = [entry[direction] for entry in plan["migrations"]]
-    scripts = Script.objects.in_bulk(wanted)
-    judged = run.judgement.get("migrations", {})
+    judgement = run.judgement
+    is_back = run.kind == RunKind.ROLLBACK
+    tests = item_of(tests_of(run.environment.application, judgement.get("commit", "")))
     return Plan(
-        direction=direction,
+        direction="rollback" if is_back else "forward",
         migrations=tuple(
-            _planned(run, entry, scripts[entry[direction]], judged.get(entry["name"], {}))
-            for entry in plan["migrations"]
+            replace(
+                _planned(number, entry, judgement, plan["class"], tests, is_back=is_back),
+                batches=tuple(one for one in plan.get("batches", ()) if one["migration"] == entry["name"]),
+            )
+            for number, entry in enumerate(plan["migrations"], start=1)
         ),
-        reasons=tuple(run.judgement.get("reasons", ())),
+        reasons=tuple(judgement.get("reasons", ())),
         risk=plan["class"],
     )
 
 
-def _planned(run: MigrationRun, entry: dict[str, Any], script: Script, judged: dict[str, Any]) -> Planned:
-    return Planned(
+def scripts_of(migrations: Iterable[PlannedMigration]) -> dict[str, Script]:
+    """Return the scripts of migrations, by their SHA-256."""
+    return Script.objects.in_bulk({sha for one in migrations for sha in (one.runs, one.back, one.verify) if sha})
+
+
+def sizes_of(migrations: Iterable[PlannedMigration]) -> dict[str, int]:
+    """Return how many bytes each script of migrations has, by their SHA-256. No script is read."""
+    found = Script.objects.filter(pk__in={sha for one in migrations for sha in (one.runs, one.back, one.verify) if sha})
+    return dict(found.annotate(size=Length("body")).values_list("pk", "size"))
+
+
+def _planned(
+    number: int,
+    entry: Mapping[str, Any],
+    judgement: Mapping[str, Any],
+    highest: str,
+    tests: Mapping[str, Any] | None,
+    *,
+    is_back: bool,
+) -> PlannedMigration:
+    judged = judgement.get("migrations", {}).get(entry["name"], {})
+    return PlannedMigration(
+        number=number,
         name=entry["name"],
-        risk=judged.get("class", "high-risk"),
-        sha256=script.sha256,
-        size=len(bytes(script.body)),
+        risk=judged.get("class", highest),
         statements=judged.get("statements", 0),
-        text=script.text(),
         findings=tuple(judged.get("findings", ())),
         locks=tuple(judged.get("locks", ())),
-        about=about(run.judgement, entry["name"]),
-        has_way_back=entry["rollback"] is not None,
-        has_checks=entry["verify"] is not None,
+        quiet=tuple(judged.get("quiet", ())),
+        about=about(judgement, entry["name"], tests=tests),
+        is_analysed=bool(judged) and not judged.get("unknown"),
+        runs=entry["rollback" if is_back else "forward"],
+        back="" if is_back else entry["rollback"] or "",
+        verify=entry["verify"] or "",
     )

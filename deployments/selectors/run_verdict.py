@@ -1,16 +1,21 @@
 """The verdict of a run: the one sentence that matters now, one plain one, and a few facts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from checks.integrity.verdicts import Verdict as Judged
 from checks.policy import Unmet
-from deployments.models import Job, MigrationRun, Script
+from deployments.models import MigrationRun
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
+from deployments.selectors.bill import in_short
+from deployments.selectors.doing import doing_of, slow, waits_for_others
+from deployments.selectors.drains import open_drain
+from deployments.selectors.pausing import Pause
 from deployments.selectors.rail import MIGRATE, Stage, how_far
 from deployments.selectors.runs import failed_afterwards, reverting
+from deployments.selectors.stopping import cancel_ended, cancelling, paused, waits_for_lock
+from deployments.selectors.verdict_parts import Fact, Verdict, Work, effect, in_force
 from deployments.states import JobState, RunState
 
 DOES = {
@@ -37,50 +42,17 @@ WHY = {
     "disk-too-small": "The store has too little room for the backup.",
     "step-overdue": "A step took longer than it may.",
     "target-unreachable": "The database could not be reached.",
+    "fence-ahead": "The database knows more than the control database does.",
+    "copied-database": "The database is a copy of another one.",
     "in-doubt": "It was given up, and what the database did is not known for sure.",
 }
 """Why a job stopped, by the code of its error. The error's own text follows."""
 
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One fact of a verdict: a text, or an instant."""
-
-    label: str
-    text: str = ""
-    at: datetime | None = None
-    is_ago: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`shown` is the sign's name: a state as stored, or a derived one."""
-
-    shown: str
-    say: str
-    plain: str
-    facts: tuple[Fact, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A job with what is to be said about it."""
-
-    job: Job
-    rail: tuple[Stage, ...]
-    lost: bool
-    blocked_by: Job | None
-    version: str = ""  # of the server, "" if it was never read
-
-    @property
-    def current(self) -> Stage | None:
-        """Where the job is, or where it ended badly."""
-        return next((one for one in self.rail if one.is_current), None)
-
-    @property
-    def has_begun_to_migrate(self) -> bool:
-        """Whether anything of the plan may have reached the target."""
-        return any(one.name == MIGRATE and one.attempts for one in self.rail)
+WAITS_FOR_A_PERSON: dict[str, str] = {
+    JobState.NEEDS_ATTENTION: " That run needs a person first.",
+    JobState.QUEUED: " It is paused, and goes on when somebody resumes it.",
+}
+"""What is said of a job that holds a slot and does not go on by itself, by its state."""
 
 
 def verdict_of(
@@ -88,7 +60,9 @@ def verdict_of(
     works: Sequence[Work],
     unmet: Sequence[Unmet],
     now: datetime,
+    *,
     reverted_by: Sequence[MigrationRun] = (),
+    pause: Pause | None = None,
 ) -> Verdict:
     """Return the verdict of a run as it stands."""
     back = reverting(reverted_by)
@@ -98,6 +72,8 @@ def verdict_of(
         return Verdict("rolled-back", say, "Nothing of this run is in force any more.", facts)
     if run.state == RunState.AWAITING:
         return _awaiting(run, unmet)
+    if pause is not None and (pause.is_resting or not any(one.lost for one in works)):
+        return paused(run, works, pause)
     if run.state == RunState.RUNNING:
         return _running(run, works, now)
     told = {RunState.QUEUED: _queued, RunState.NEEDS_ATTENTION: _in_doubt, RunState.SUCCEEDED: _succeeded}
@@ -120,13 +96,16 @@ def _waits(unmet: Sequence[Unmet]) -> str:
 
 def _queued(run: MigrationRun, works: Sequence[Work]) -> Verdict:
     facts = (Fact("In force", in_force(run, works)), Fact("Asked", at=run.created_at))
+    if drain := open_drain():
+        plain = f"{effect(run, works)} {drain.reason} It begins when the drain is ended, and can be cancelled."
+        return Verdict(run.state, "Waits, because nothing new is started: Locktender is drained.", plain, facts)
     blocked = next((one for one in works if one.blocked_by is not None), None)
     if blocked is None or blocked.blocked_by is None:
         return Verdict(
             run.state, "Queued: the next free executor takes it.", f"{effect(run, works)} It can be cancelled.", facts
         )
     other = blocked.blocked_by
-    doubt = " That run needs a person first." if other.state == JobState.NEEDS_ATTENTION else ""
+    doubt = WAITS_FOR_A_PERSON.get(other.state, "")
     return Verdict(
         run.state,
         f"Waits for run {other.run}, which holds {blocked.job.database.name}.",
@@ -152,12 +131,7 @@ def _running(run: MigrationRun, works: Sequence[Work], now: datetime) -> Verdict
             tuple(facts),
         )
     if run.cancel_requested_at and run.cancel_requested_by:
-        return Verdict(
-            "cancelling",
-            f"Cancel requested by {run.cancel_requested_by}. The executor stops as soon as it safely can.",
-            "What is committed stays. A transaction under way is rolled back.",
-            (*facts, Fact("Requested", at=run.cancel_requested_at)),
-        )
+        return cancelling(run, work, facts)
     stage = work.current
     if stage is None or stage.step is None:
         return Verdict(run.state, "An executor takes over.", f"{effect(run, works)} It can be cancelled.", tuple(facts))
@@ -165,7 +139,15 @@ def _running(run: MigrationRun, works: Sequence[Work], now: datetime) -> Verdict
     far = how_far(stage.step)
     say = f"{stage.name.capitalize()}{where}: {far}." if far else f"{stage.name.capitalize()}{where} is running."
     facts.insert(1, Fact("Step", f"{stage.position} of {len(work.rail)}, {stage.name}"))
-    return Verdict(run.state, say, f"{DOES.get(stage.name, '')} {_if_cancelled(work, stage)}".strip(), tuple(facts))
+    plain = f"{DOES.get(stage.name, '')} {_if_cancelled(work, stage)}".strip()
+    shown = "rolling-back" if run.kind == RunKind.ROLLBACK else run.state
+    doing = doing_of(stage.step, run.judgement)
+    return (
+        waits_for_lock(stage, facts, plain)
+        or waits_for_others(stage, facts)
+        or slow(stage, doing, now, facts, plain)
+        or Verdict(shown, say, plain, tuple(facts))
+    )
 
 
 def _if_cancelled(work: Work, stage: Stage) -> str:
@@ -187,7 +169,7 @@ def _in_doubt(run: MigrationRun, works: Sequence[Work]) -> Verdict:
         work.job.error,
         (
             Fact("Known in force", f"at least {work.job.applied} of {planned} on {work.job.database.name}"),
-            Fact("To decide", "run again, or give up"),
+            Fact("To decide", "run again, confirm, or give up"),
             Fact("Since", at=work.current.step.finished_at if work.current and work.current.step else None),
         ),
     )
@@ -197,11 +179,12 @@ def _succeeded(run: MigrationRun, works: Sequence[Work]) -> Verdict:
     stages = [one for work in works for one in work.rail if one.name in {"health check", "watch"}]
     measured = any(one.shown == RunState.SUCCEEDED for one in stages)
     health = "The application answered healthy." if measured else "Health was not measured."
-    facts = (Fact("In force", in_force(run, works)), *_times(run, works))
+    too_late, asked = cancel_ended(run, works)
+    facts = (Fact("In force", in_force(run, works)), *_times(run, works), *asked)
     if differs := [sentence for work in works for sentence in _schema_differs(work)]:
         say = f"{effect(run, works)} {' '.join(differs)} {health}"
         return Verdict(run.state, say, "Look at what differs, and correct it in a new migration.", facts)
-    return Verdict(run.state, f"{effect(run, works)} {health}", "Nothing is to be done.", facts)
+    return Verdict(run.state, f"{effect(run, works)} {health}", too_late or "Nothing is to be done.", facts)
 
 
 def _schema_differs(work: Work) -> Iterator[str]:
@@ -226,14 +209,20 @@ def _ended(run: MigrationRun, works: Sequence[Work]) -> Verdict:
         return Verdict(run.state, f"{done} The plan no longer fits the database.", told, facts)
     if run.state == RunState.CANCELLED:
         by = f" by {run.cancel_requested_by}" if run.cancel_requested_by else ""
-        told = job.error if job else "It was cancelled before it began."
-        return Verdict(run.state, f"{done} Cancelled{by}.", told, facts)
+        became, asked = cancel_ended(run, works)
+        began = any(one.job.claims for one in works)
+        told = (job.error if job else "") or ("It was paused then." if began else "It was cancelled before it began.")
+        return Verdict(run.state, f"{done} Cancelled{by}.", became or told, (*facts, *asked))
     work = next((one for one in works if one.job.error_code), works[0])
     stage = work.current
     why = WHY.get(work.job.error_code) or f"The step {stage.name if stage else ''} failed."
     if stage is not None:
         facts = (facts[0], Fact("Failed step", f"{stage.position} of {len(work.rail)}, {stage.name}"), *facts[1:])
-    return Verdict(run.state, f"{done} {why}", work.job.error, facts)
+        bill = stage.step.evidence.get("bill") if stage.step else None
+        if bill and (bill["most_waiting"] or bill["over"]):
+            why = f"{why} Bill: {in_short(bill)}."
+    too_late, asked = cancel_ended(run, works)
+    return Verdict(run.state, f"{done} {why}", f"{work.job.error} {too_late}".strip(), (*facts, *asked))
 
 
 def _times(run: MigrationRun, works: Sequence[Work]) -> tuple[Fact, ...]:
@@ -242,37 +231,3 @@ def _times(run: MigrationRun, works: Sequence[Work]) -> tuple[Fact, ...]:
     if run.finished_at:
         facts.append(Fact("Ended", at=run.finished_at))
     return tuple(facts)
-
-
-def in_force(run: MigrationRun, works: Sequence[Work]) -> str:
-    """Return how much of the plan is in force, in numbers."""
-    planned = len(run.plan["migrations"])
-    verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
-    if not works:
-        return f"0 of {planned} {verb}"
-    if len(works) == 1:
-        return f"{works[0].job.applied} of {planned} {verb}"
-    return ", ".join(f"{one.job.database.name} {one.job.applied} of {planned}" for one in works)
-
-
-def effect(run: MigrationRun, works: Sequence[Work]) -> str:
-    """Return what the run has done to its databases, as a sentence: the first thing to know."""
-    planned = len(run.plan["migrations"])
-    verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
-    most = max((one.job.applied for one in works), default=0)
-    if most == 0:
-        return "Nothing was applied." if any(_may_have_left(run, one) for one in works) else "Nothing changed."
-    if len(works) > 1 and any(one.job.applied != most for one in works):
-        told = "; ".join(f"{one.job.database.name} {one.job.applied} of {planned}" for one in works)
-        return f"Of {planned} migrations {verb}: {told}."
-    whole = f"All {planned}" if planned > 1 else "The migration was"
-    return f"{whole} {verb}." if most == planned else f"{most} of {planned} {verb}."
-
-
-def _may_have_left(run: MigrationRun, work: Work) -> bool:
-    """Whether a script outside of a transaction was begun: it may leave an index that is not finished."""
-    if not work.has_begun_to_migrate:
-        return False
-    part = "rollback" if run.kind == RunKind.ROLLBACK else "forward"
-    scripts = Script.objects.filter(pk__in=[entry[part] for entry in run.plan["migrations"]])
-    return any(b"concurrently" in bytes(one.body).lower() for one in scripts)

@@ -1,13 +1,15 @@
 """What screens and commands read about runs."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from checks.policy import Given, Requirements, Unmet, unmet
+from checks.policy import Given, Requirements, Unmet, closed_window, unmet
 from deployments.models import Approval, Job, MigrationRun
 from deployments.models.approval import Verdict
-from deployments.models.run import RunKind
+from deployments.models.run import OCCUPIES, RunKind
+from deployments.selectors.clock import database_now
 from deployments.selectors.history import applied_before
-from deployments.states import OCCUPYING, RUN_FINAL, RunState
+from deployments.states import RUN_FINAL, RunState
 
 AFTERWARDS = {
     "unhealthy": ("unhealthy", "the application is unhealthy"),
@@ -23,37 +25,47 @@ def unmet_of(run: MigrationRun) -> tuple[Unmet, ...]:
     approvals = run.approvals.filter(verdict=Verdict.APPROVED).select_related("approver")
     # The way back is never held up by an environment that comes before.
     before = applied_before(run.environment) if run.kind == RunKind.DEPLOY else []
-    return _unmet(run, approvals, before)
+    return _unmet(run, approvals, before, database_now())
 
 
 def unmet_of_each(runs: Collection[MigrationRun]) -> dict[int, tuple[Unmet, ...]]:
     """Return the same of many runs, by id. `approvals__approver` of each is prefetched."""
     deploys = {run.environment_id: run.environment for run in runs if run.kind == RunKind.DEPLOY}
     before = {key: applied_before(environment) for key, environment in deploys.items()}
+    now = database_now()
     return {
         run.pk: _unmet(
             run,
             [one for one in run.approvals.all() if one.verdict == Verdict.APPROVED],
             before[run.environment_id] if run.kind == RunKind.DEPLOY else [],
+            now,
         )
         for run in runs
     }
 
 
-def _unmet(run: MigrationRun, approvals: Iterable[Approval], before: Iterable[set[str]]) -> tuple[Unmet, ...]:
+def _unmet(
+    run: MigrationRun, approvals: Iterable[Approval], before: Iterable[set[str]], now: datetime
+) -> tuple[Unmet, ...]:
     plan = run.plan
     names = {entry["name"] for entry in plan["migrations"]}
     return unmet(
         Requirements.of_plan(plan["requirements"]),
         given=[Given(person=one.approver.username, role=one.role) for one in approvals],
         missing_in_staging=set().union(*(names - applied for applied in before)),
+        now=now,
     )
+
+
+def waits_for_window(run: MigrationRun) -> str:
+    """Return when the window of a run opens, as a sentence; "" if it is open, or the run needs none."""
+    return closed_window(Requirements.of_plan(run.plan["requirements"]), database_now())
 
 
 def blocking_job(job: Job) -> Job | None:
     """Return the job that holds the slot of this one's database, if another does."""
     return (
-        Job.objects.filter(database=job.database_id, writes=True, state__in=sorted(OCCUPYING))
+        Job.objects.filter(OCCUPIES, database=job.database_id, writes=True)
         .exclude(pk=job.pk)
         .select_related("run")
         .first()
@@ -62,7 +74,7 @@ def blocking_job(job: Job) -> Job | None:
 
 def blocking_jobs(databases: Collection[int]) -> dict[int, Job]:
     """Return the job that holds the slot of each of these databases, by the database's id."""
-    found = Job.objects.filter(database__in=databases, writes=True, state__in=sorted(OCCUPYING)).select_related("run")
+    found = Job.objects.filter(OCCUPIES, database__in=databases, writes=True).select_related("run")
     return {job.database_id: job for job in found}
 
 

@@ -11,6 +11,7 @@ from deployments.models import Backup, Job, Migration, MigrationRun, Observation
 from deployments.models.backup import BackupScope
 from deployments.models.run import RunKind
 from deployments.selectors.history import latest_observations
+from deployments.selectors.pausing import pause_of
 from deployments.selectors.runs import effect_of, failed_afterwards, reverting
 from deployments.states import RUN_ACTIVE, RunState
 
@@ -42,6 +43,7 @@ class WayBack:
     done_back: MigrationRun | None
     restored: tuple[str, ...]  # what that one said of the schema, for each database
     is_prisma: bool
+    is_resting: bool = False  # it is paused, and the way back takes over its slot
 
     @property
     def closed(self) -> str:
@@ -53,9 +55,9 @@ class WayBack:
             return f"Run {self.done_back}{why}{',' if why else ''} has rolled it back already."
         if self.open_back is not None:
             return f"Run {self.open_back} is the way back already, and is not over."
-        if self.run.state in BEGUN:
+        if self.run.state in BEGUN and not self.is_resting:
             word = RunState(self.run.state).label.lower()
-            return f"Run {self.run} is {word}. Cancel it or let it end first, then come back."
+            return f"Run {self.run} is {word}. Pause or cancel it, or let it end first, then come back."
         return ""
 
 
@@ -83,6 +85,7 @@ def way_back(run: MigrationRun) -> WayBack:
         open_back=next((one for one in backs if one.state in RUN_ACTIVE), None),
         done_back=done,
         restored=tuple(_restored(done)) if done else (),
+        is_resting=(pause := pause_of(run)) is not None and pause.is_resting,
         is_prisma=run.environment.application.layout == PRISMA,
     )
 

@@ -3,7 +3,7 @@
 from django.db import connection
 
 JOB_CHANNEL = "locktender_job"
-CANCEL_CHANNEL = "locktender_cancel"
+WISH_CHANNEL = "locktender_wish"
 
 
 def announce_job(job_id: int) -> None:
@@ -16,9 +16,12 @@ def announce_sweep() -> None:
     _notify(JOB_CHANNEL, 0)
 
 
-def announce_cancel(run_id: int) -> None:
-    """Tell the executors of a run, when the transaction commits, that a person asked to stop."""
-    _notify(CANCEL_CHANNEL, run_id)
+def announce_wish(run_id: int) -> None:
+    """Tell the executors of a run, when the transaction commits, that a person wants something of them.
+
+    To stop, to pause, to go on after all, or to end a session of others: the row says which.
+    """
+    _notify(WISH_CHANNEL, run_id)
 
 
 def _notify(channel: str, number: int) -> None:

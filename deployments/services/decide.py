@@ -11,10 +11,11 @@ from deployments.models import Approval, Job, MigrationRun, User
 from deployments.models.approval import Verdict
 from deployments.models.grant import Role
 from deployments.selectors.runs import unmet_of
-from deployments.services.announce import announce_cancel, announce_job
+from deployments.services.announce import announce_job, announce_wish
 from deployments.services.audit import record
-from deployments.services.transition import Stale, lock_databases, locked_run, move_job, move_run
-from deployments.states import JobState, RunState
+from deployments.services.lane import locked_with_reverted, take_slots
+from deployments.services.transition import Stale, cancel_what_waits, lock_databases, locked_run, move_run
+from deployments.states import RunState
 
 
 class PlanIsAnother(DeploymentError):
@@ -101,17 +102,21 @@ def _write(run: MigrationRun, verdict: Verdict, comment: str, user: User) -> App
 def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
     """Queue a run whose needs are all met: one job per database, and the dispatcher told. Returns the run.
 
+    The way back from a paused run ends that one and keeps its slot.
+
     Raises NotAllowed, NotYet with everything that is unmet, IllegalTransition if it was started or ended before.
     """
     with transaction.atomic():
-        held = locked_run(run.pk)
+        held = locked_with_reverted(run)
         require(actor, Action.REQUEST, held)
         if held.state == RunState.AWAITING and (waits := unmet_of(held)):
             raise NotYet(number=held.number, waits=tuple(one.text for one in waits))
         lock_databases(entry["id"] for entry in held.plan["databases"])
         move_run(held, RunState.QUEUED, actor=actor)
+        given_over = take_slots(held, actor=actor)
         for place, entry in enumerate(held.plan["databases"], start=1):
-            job = Job.objects.create(run=held, database_id=entry["id"], position=place, writes=True)
+            is_held = entry["id"] in given_over
+            job = Job.objects.create(run=held, database_id=entry["id"], position=place, writes=True, holds_slot=is_held)
             announce_job(job.pk)
     run.refresh_from_db()
     return run
@@ -120,22 +125,32 @@ def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
 def request_cancel(run: MigrationRun, *, actor: Actor) -> MigrationRun:
     """Ask a run to stop. What has not begun is cancelled at once; what runs is asked, and says itself how it ended.
 
-    Raises NotAllowed. Asking again changes nothing.
+    It takes the place of a wish to pause. Asking again only cancels what is queued. Raises NotAllowed.
     """
     with transaction.atomic():
         held = locked_run(run.pk)
         canceller = require(actor, Action.CANCEL, held)
         if held.state == RunState.AWAITING:
             move_run(held, RunState.CANCELLED, actor=actor)
-        elif held.cancel_requested_at is None:
-            MigrationRun.objects.filter(pk=held.pk).update(
-                cancel_requested_at=Now(), cancel_requested_by=canceller, revision=F("revision") + 1
-            )
-            record(actor, "run.cancel-requested", held)
-            waiting = list(held.jobs.filter(state=JobState.QUEUED))
-            if not held.jobs.filter(state=JobState.RUNNING).exists():
-                for job in waiting[:1]:  # the others follow it as "not reached"
-                    move_job(job, JobState.CANCELLED, actor=actor, reason="cancelled before it began")
-            announce_cancel(held.pk)
+        else:
+            if held.cancel_requested_at is None:
+                _wish_to_cancel(held, canceller, actor=actor)
+            cancel_what_waits(held, actor=actor)
+            announce_wish(held.pk)
     run.refresh_from_db()
     return run
+
+
+def _wish_to_cancel(run: MigrationRun, canceller: User, *, actor: Actor) -> None:
+    """Write the wish on a locked run. A pause beside it would keep everybody from the job that is to end."""
+    paused = {"paused_by": str(run.pause_requested_by), "reason": run.pause_reason} if run.pause_requested_at else None
+    MigrationRun.objects.filter(pk=run.pk).update(
+        cancel_requested_at=Now(),
+        cancel_requested_by=canceller,
+        pause_requested_at=None,
+        pause_requested_by=None,
+        pause_reason="",
+        revision=F("revision") + 1,
+    )
+    record(actor, "run.cancel-requested", run, before=paused)
+    run.refresh_from_db()

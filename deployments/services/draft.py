@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 
-from checks.policy import Requirements, requirements
+from checks.batching.limit import over_limit
+from checks.policy import Requirements, is_strict, plain_rows_limit, requirements, way_back
 from deployments.digest import canonical, digest_of
 from deployments.judging import Judged
 from deployments.models import (
@@ -32,11 +33,14 @@ from deployments.planning import (
     plan_content,
     require_readable_checks,
 )
+from deployments.selectors.budget import budget_for, wants_more
 from deployments.selectors.contracts import require_time_for_contracts
 from deployments.selectors.history import latest_observation
-from deployments.selectors.judged import judged_on, reviews_of, seen_of
+from deployments.selectors.judged import judged_on, refused_where_strict, reviews_of, seen_of
+from deployments.selectors.reported import as_result, tests_of
 from deployments.selectors.runs import failed_afterwards, reverting
-from deployments.services.plan_refusals import NoRelease, NothingToRevert, NotOnTop
+from deployments.services.adopt import require_not_ahead
+from deployments.services.plan_refusals import NoRelease, NothingToRevert, NotOnTop, written_out
 
 STATEMENT_WILL_FAIL = "statement-will-fail"
 
@@ -54,13 +58,14 @@ class Draft:
     migrations: tuple[Migration, ...]  # in the order in which they would run
     observations: Mapping[Database, Observation]
     reviews: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)  # the checklist of each migration
+    commit: str = ""  # of the release; "" for a plain folder
 
 
 def draft_deploy(environment: Environment) -> Draft:
     """Return everything pending in an environment as it would be frozen now.
 
     Raises NoRelease, NothingToDo, NotObserved, NoDatabases, DatabasesDiffer, RollbackMissing, PlanBlocked,
-    ChecksUnreadable, EditedAfterApplied, HistoryUnknown, OutOfOrder, ContractTooEarly.
+    ChecksUnreadable, EditedAfterApplied, HistoryUnknown, OutOfOrder, ContractTooEarly, FenceAhead.
     """
     release = Release.objects.filter(application=environment.application).order_by("-id").first()
     if release is None:
@@ -84,7 +89,9 @@ def draft_deploy(environment: Environment) -> Draft:
         smoke=release.smoke_id,
     )
     contracts = require_time_for_contracts(environment, release, draft.migrations, draft.needs)
-    return replace(draft, reviews=reviews_of(draft.migrations, draft.judged, contracts))
+    tests = as_result(tests_of(environment.application, release.commit))
+    reviews = reviews_of(draft.migrations, draft.judged, contracts, tests)
+    return replace(draft, reviews=reviews, commit=release.commit)
 
 
 def draft_rollback(run: MigrationRun) -> Draft:
@@ -152,19 +159,32 @@ def _draft(
     prefetch_related_objects(migrations, "forward", "rollback", "verify", "notes")
     without = [one.name for one in migrations if one.rollback_id is None]
     scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
-    judged = judged_on(tuple(scripts), tuple(_asked(verify, smoke)), seen_of(observations.values()))
+    # A way back that is unusual is told, not refused: it was decided with the migration, and somebody waits for it.
+    strict = kind == "deploy" and is_strict(policy.rules, protected=environment.is_protected)
+    judged = judged_on(tuple(scripts), tuple(_asked(verify, smoke)), seen_of(observations.values()), strict)
     # A way back is never held up by what a schema that was read says of it: it is tried, and the finding is shown.
     blocking = [one for one in judged.blocking if kind == "deploy" or one[1].code != STATEMENT_WILL_FAIL]
+    if strict:  # what the way back may not do is refused while there is time to write it otherwise
+        blocking += [
+            (f"{one.name} (rollback)", found)
+            for one in migrations
+            if one.rollback is not None
+            for found in refused_where_strict(one.rollback.text())
+        ]
+    if kind == "deploy":  # a way back of many rows is slow in one piece, but it is not held up
+        limit = plain_rows_limit(policy.rules, protected=environment.is_protected)
+        blocking += [(name, found) for name, one in judged.plain if (found := over_limit(one, limit))]
     if blocking:
-        raise PlanBlocked(blocking=blocking)
+        raise PlanBlocked(blocking=written_out(blocking, environment.application.layout))
     needs = requirements(
         policy.rules,
         protected=environment.is_protected,
         risk=judged.risk,
         ignores=bool(judged.accepted) and kind == "deploy",
+        wants_more=kind == "deploy" and wants_more(policy.rules, scripts),
     )
-    if kind == "rollback":  # it neither waits for earlier environments nor dumps or watches: only what is done is asked
-        needs = replace(needs, staging_first=False, backup=False, watch_seconds=0, contract_soak_seconds=None)
+    if kind == "rollback":
+        needs = way_back(needs)
     health = HealthCheck.objects.filter(environment=environment).first()
     if without and (needs.rollback or kind == "rollback"):
         raise RollbackMissing(names=without)
@@ -179,6 +199,7 @@ def _draft(
             verify=verify,
             smoke=smoke,
             health=asdict(health.expectation()) if health else None,
+            budget=budget_for(policy.rules, kind, scripts),
         )
     )
     return Draft(kind, plan, digest_of(plan), policy, judged, needs, tuple(migrations), observations)
@@ -197,6 +218,7 @@ def _observations(environment: Environment) -> dict[Database, Observation]:
         observation = latest_observation(database)
         if observation is None:
             raise NotObserved(database=str(database))
+        require_not_ahead(database)
         found[database] = observation
     if not found:
         raise NoDatabases(environment=str(environment))

@@ -82,11 +82,12 @@ def keep_observation(
     schema: Mapping[str, str],
     sizes: Mapping[str, Any],
     model: Any = None,
+    ledger: Any = None,
     actor: Actor,
 ) -> Observation:
     """Store what was read and return it. The first observation settles which server database the entry stands for.
 
-    `model` is the schema as `checks.model.saved.to_data` gives it.
+    `model` is the schema as `checks.model.saved.to_data` gives it, `ledger` what the target remembers of us.
     Raises IsControlDatabase, IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that
     place.
     """
@@ -95,7 +96,7 @@ def keep_observation(
     with transaction.atomic():
         held = Database.objects.select_for_update().get(pk=database.pk)
         if not held.system_identifier:
-            _settle_identity(held, system_identifier, database_name, actor=actor)
+            settle_identity(held, system_identifier, database_name, actor=actor)
         elif (held.system_identifier, held.database_name) != (system_identifier, database_name):
             raise IdentityMoved(
                 database=str(held),
@@ -114,6 +115,7 @@ def keep_observation(
             fingerprint=fingerprint(schema),
             sizes=dict(sizes),
             model=model,
+            ledger=ledger,
         )
 
 
@@ -139,20 +141,8 @@ def require_idle(database: Database) -> None:
         raise DatabaseInUse(database=str(database), number=job.run.number)
 
 
-def keep_readoption(
-    database: Database, *, before: str, system_identifier: str, database_name: str, actor: Actor
-) -> None:
-    """Remember that a target was marked anew, and which server database the entry stands for from now on.
-
-    Raises IdentityTaken if another entry stands for that place.
-    """
-    with transaction.atomic():
-        held = Database.objects.select_for_update().get(pk=database.pk)
-        record(actor, "database.readopted", held, before=before, reason="re-adopted")
-        _settle_identity(held, system_identifier, database_name, actor=actor)
-
-
-def _settle_identity(database: Database, system_identifier: str, database_name: str, *, actor: Actor) -> None:
+def settle_identity(database: Database, system_identifier: str, database_name: str, *, actor: Actor) -> None:
+    """Store which server database an entry stands for, in the caller's transaction. Raises IdentityTaken."""
     database.system_identifier, database.database_name = system_identifier, database_name
     try:
         with transaction.atomic():

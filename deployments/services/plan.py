@@ -126,6 +126,7 @@ def _freeze(
                     "worst": judged.worst,
                     "is_analysed": judged.is_analysed,
                     "reviews": dict(draft.reviews),
+                    "commit": draft.commit,
                 },
                 requested_by=requester,
                 reason=reason,

@@ -1,8 +1,28 @@
 """Why a run is not planned, apart from what the plan itself refuses."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from checks.finding import Finding
+from checks.layouts.split_names import split_paths
 from deployments.errors import DeploymentError
+from deployments.planning import SPLIT
+
+_FILE = re.compile(r"^-- file \d+(?=, )", re.MULTILINE)
+
+
+def written_out(blocking: Sequence[tuple[str, Finding]], layout: str) -> list[tuple[str, Finding]]:
+    """Return what forbids a plan, with the files of a split called as the layout's tool would apply them in order."""
+    told = []
+    for name, one in blocking:
+        if one.code == SPLIT and one.rewrite:
+            pieces = _FILE.split(one.rewrite)
+            paths = split_paths(layout, name, len(pieces) - 1)
+            named = (f"-- {path}{piece}" for path, piece in zip(paths, pieces[1:], strict=True))
+            one = replace(one, rewrite=pieces[0] + "".join(named))  # noqa: PLW2901 # the same, with names
+        told.append((name, one))
+    return told
 
 
 class ReasonMissing(DeploymentError):

@@ -11,15 +11,19 @@ from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
 from deployments.models import Database, Job, MigrationRun, Step
+from deployments.selectors.left import what_is_left
 from deployments.services.announce import announce_job
 from deployments.services.audit import record
+from deployments.services.session_ends import leave_undone
 from deployments.states import (
     JOB_FINAL,
     JOB_MOVES,
+    OCCUPYING,
     RUN_MOVES,
     STEP_MOVES,
     JobState,
@@ -117,8 +121,11 @@ def _move_run(run: MigrationRun, to: RunState, *, actor: Actor, reason: str = ""
 def claim_job(job_id: int, *, executor: str, lease: timedelta, actor: Actor) -> Job | None:
     """Take a queued job, or one whose executor fell silent, under a new fence; None if it is not to be had.
 
-    A job is to be had when the jobs before it succeeded. After a restart of the control database nobody takes over for
-    one lease, because the executors could not renew theirs meanwhile. Raises DatabaseBusy if another run writes there.
+    A job is to be had when the jobs before it succeeded, and while nobody has asked for a pause: one that was asked to
+    stop is to be had in any case, to end. One whose executor fell silent is taken over in a pause too, because it
+    may have left something under way. After a restart of the
+    control database nobody takes over for one lease, because the executors could not renew theirs meanwhile. Raises
+    DatabaseBusy if another run writes there.
     """
     with transaction.atomic():
         job = Job.objects.select_related("run", "database").filter(pk=job_id).first()
@@ -158,12 +165,14 @@ def _take(job: Job, *, executor: str, lease: timedelta) -> bool:
             """
             UPDATE deployments_job job
             SET state = 'running', fence = nextval('deployments_fence'), executor = %(executor)s,
-                claims = claims + 1, heartbeat_at = clock_timestamp(),
+                claims = claims + 1, heartbeat_at = clock_timestamp(), paused_at = NULL, holds_slot = false,
                 lease_until = clock_timestamp() + %(lease)s::interval
             FROM deployments_migrationrun run
             WHERE job.id = %(job)s AND run.id = job.run_id
               AND (
-                (job.state = 'queued' AND run.state IN ('queued', 'running'))
+                (job.state = 'queued' AND run.state IN ('queued', 'running')
+                    AND (run.pause_requested_at IS NULL OR run.cancel_requested_at IS NOT NULL)
+                    AND NOT EXISTS (SELECT FROM deployments_drain WHERE ended_at IS NULL))
                 OR (job.state = 'running' AND job.lease_until < clock_timestamp()
                     AND pg_postmaster_start_time() < clock_timestamp() - %(lease)s::interval)
               )
@@ -193,23 +202,43 @@ def _says_busy(error: IntegrityError | OperationalError) -> bool:
 def move_job(job: Job, to: JobState, *, actor: Actor, reason: str = "", **facts: Any) -> None:
     """Move a job, with columns that tell how it ended, and let its run follow; or change nothing and raise.
 
-    To running a job comes by `claim_job` alone. Raises IllegalTransition for that and for what the table forbids, Stale
-    if the job moved or changed hands since it was loaded.
+    One that is put back into the queue keeps the slot of its database, unless `holds_slot` says otherwise. To running a
+    job comes by `claim_job` alone. Raises IllegalTransition for that and for what the table forbids, Stale if the job
+    moved or changed hands since it was loaded.
     """
     if to == JobState.RUNNING:
         raise IllegalTransition(subject=str(job), before=job.state, after=to)
     _require(JOB_MOVES, str(job), job.state, to)
     with transaction.atomic():
-        locked_run(job.run_id)
+        run = locked_run(job.run_id)
         held = Job.objects.filter(pk=job.pk, state=job.state, fence=job.fence)
-        if held.update(state=to, **facts) != 1:
+        keeps = {"holds_slot": to == JobState.QUEUED}  # nothing else may run where it was, unless its mover says so
+        if held.update(state=to, **(keeps | facts)) != 1:
             raise Stale(subject=f"Job {job}", expected=f"{JobState(job.state).label.lower()} here")
         record(actor, "job.moved", job, before=job.state, after=to, reason=reason)
+        leave_undone(job, actor=actor)
+        if job.state == JobState.RUNNING and to in {JobState.QUEUED, JobState.SUCCEEDED}:
+            # Asked while the job came to rest, or ended: no executor is there any more that would obey.
+            cancel_what_waits(run, actor=actor)
         if to in JOB_FINAL and to != JobState.SUCCEEDED:
             _cancel_the_rest(job, actor=actor)
         settle_run(job.run_id, actor=actor)
         announce_job(job.pk)  # what waited for this job may be due now
     job.refresh_from_db()
+
+
+def cancel_what_waits(run: MigrationRun, *, actor: Actor) -> None:
+    """Cancel what is queued of a locked run that was asked to stop, unless something of it is under way."""
+    jobs = list(Job.objects.filter(run=run.pk).order_by("position"))
+    job = next((one for one in jobs if one.state == JobState.QUEUED), None)  # those after it follow as "not reached"
+    if run.cancel_requested_at is None or job is None or any(one.state in OCCUPYING for one in jobs):
+        return
+    if not job.claims:
+        move_job(job, JobState.CANCELLED, actor=actor, reason="cancelled before it began")
+        return
+    facts = {"cancel_outcome": what_is_left(job, planned=len(run.plan["migrations"])), "cancel_ended_at": Now()}
+    began = "in its pause" if job.paused_at else "while it was queued again"
+    move_job(job, JobState.CANCELLED, actor=actor, reason=f"cancelled {began}", **facts)
 
 
 def _cancel_the_rest(job: Job, *, actor: Actor) -> None:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from checks.context import Seen
 from checks.finding import Report
 from checks.layouts import MigrationFiles
+from checks.model.saved import NUMBERS_PER_MAJOR
 from checks.output import Judged, Outcome
 from checks.project.following import Project, Start, judged, placed
 from deployments.postgres.activity import LongTransaction
 from deployments.postgres.connect import Session, Target
 from deployments.postgres.history import Applied
 from deployments.postgres.trial import Rights, ask
-
-_PER_MAJOR = 10_000  # server_version_num of 18.6 is 180006
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def look(opened: Session, target: Target, project: Project) -> Trial:
     outcome, pending = Outcome(()), None
     if applied is not None:
         pending = tuple(one.name for one in project.migrations if one.name not in done)
-        start = Start(version // _PER_MAJOR, schema, frozenset(done), is_sized=True)
+        start = Start(version // NUMBERS_PER_MAJOR, schema, frozenset(done), is_sized=True)
         found = tuple(judged(project, start))
         outcome = Outcome(found, placed(project), start.version, sized=True, passed_over=len(done))
     return Trial(

@@ -1,5 +1,6 @@
 """Signs, icons, times and numbers. Every template has these; nothing is to be loaded."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,9 +10,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from checks.recipes.files import File, files_in
 from checks.rules import CATALOGUE
 from deployments.models import Environment
 from deployments.views import sql
+from deployments.views.planned import ShownMigration
 from deployments.views.signs import FINDINGS, RISKS, Sign, look_of, sign_of
 
 register = template.Library()
@@ -23,6 +26,7 @@ THOUSAND = 1000
 TEN_SECONDS, EXACT_BELOW, LEAST_SHOWN = 10_000, 10, 0.05  # in milliseconds
 SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 BARS = ((0.5, 8.5, 5.0), (6.0, 4.5, 9.0), (11.5, 0.5, 13.0))  # left, top, height: a rising scale
+LINE = re.compile(r"line (\d+)(?=: )")
 EDGE = 4  # characters of a hash that are shown at each end
 
 
@@ -48,6 +52,29 @@ def sign(state: object) -> Sign:
 def finding_sign(severity: object) -> Sign:
     """Return the sign of a finding's severity."""
     return FINDINGS[str(severity)]
+
+
+@register.filter
+def recipe_files(rewrite: str) -> tuple[File, ...]:
+    """Return the files of a safer way, each with how it is to be run: they are copied one by one."""
+    return files_in(rewrite)
+
+
+@register.filter
+def place(line: int, shown: ShownMigration | None) -> SafeString:
+    """Return where something is in a migration: the number of the statement and the line, as a link to it."""
+    if not shown:
+        return format_html("line {}", line)
+    return format_html('<a href="{}">{}</a>', *shown.place(line))
+
+
+@register.filter
+def placed(text: str, shown: ShownMigration | None) -> SafeString:
+    """Return a sentence that may begin with a line as one that begins with a link to the statement there."""
+    found = LINE.match(text)
+    if not (found and shown):
+        return breakable(text)
+    return format_html("{}{}", place(int(found[1]), shown), breakable(text[found.end() :]))
 
 
 @register.filter

@@ -11,7 +11,7 @@ from checks.finding import Report
 from checks.report import NOWHERE, Part, judge
 from deployments.authority import Action, Decision, eligible, may, seen_environments
 from deployments.models import Application, Contact, Environment, HealthCheck, Migration, Script, User
-from deployments.selectors.classes import world_of
+from deployments.selectors.classes import world_before
 from deployments.selectors.matrix import Column, Matrix, matrix, newest_reading
 from deployments.selectors.readings import Reading
 from deployments.selectors.rules import in_force
@@ -172,7 +172,7 @@ def _world(stored: Migration, table: Matrix) -> World:
     """Return the schema that a migration meets; an unknown one where the release does not have it."""
     if table.release is None or all(row.migration != stored for row in table.rows):
         return NOWHERE
-    return world_of(stored, table.release, newest_reading(table.columns))
+    return world_before(stored, table.release, newest_reading(table.columns))
 
 
 def _scripts(stored: Migration, world: World) -> list[Shown]:

@@ -13,8 +13,9 @@ from deployments.models import AuditEvent, MigrationRun
 from deployments.models.approval import Verdict
 from deployments.models.grant import Role
 from deployments.models.run import RunKind
-from deployments.selectors.approval import ROLE_NAMES, Case, case_of, changes_since
+from deployments.selectors.approval import Case, case_of, changes_since
 from deployments.selectors.approvals import decisions
+from deployments.selectors.asked import ROLE_NAMES
 from deployments.selectors.run_actions import target_of
 from deployments.selectors.run_page import seen_run, what_of
 from deployments.services.decide import decide
@@ -22,7 +23,7 @@ from deployments.states import RunState
 from deployments.views.base import PageRequest, actor_of, page, see_other
 from deployments.views.errors import status_of
 from deployments.views.forms import ConfirmForm
-from deployments.views.passages import passages
+from deployments.views.planned import at_once, named, reasons, rest_of, shown
 
 CONFLICT = 409
 LONGEST_COMMENT = 4000
@@ -118,12 +119,21 @@ def _show(
     form = form or _form(run)
     form.initial.update(digest=run.digest, revision=run.revision, seen=case.seen)
     mine = _hat(request, run, case) if allowed else ""
+    sizes = {sha: len(bytes(one.body)) for sha, one in case.scripts.items()}
+    now = {sha for one in at_once(case.migrations, sizes) for sha in (one.runs, one.back, one.verify)}
+    migrations = shown(run, case.migrations, {sha: one for sha, one in case.scripts.items() if sha in now})
+    worst = next((one for one in migrations if case.worst and one.planned.name == case.worst.migration), None)
     context = {
         "run": run,
         "case": case,
         "what": what_of(run),
         "target": target_of(run),
-        "migrations": [(one, passages(one.runs.text(), one.findings, one.locks)) for one in case.migrations],
+        "migrations": named(migrations),
+        "rest": rest_of(len(migrations)),
+        "count": len(migrations),
+        "is_whole": all(one.passages is not None for one in migrations),
+        "reasons": reasons(run.judgement["reasons"], migrations),
+        "worst": worst,
         "form": form,
         "allowed": allowed,
         "hat": mine,

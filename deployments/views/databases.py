@@ -25,6 +25,7 @@ def databases(request: PageRequest) -> HttpResponse:
 def said_of(found: Sequence[Standing]) -> dict[str, str]:
     """Return the verdict: whether all databases are as released, and if not, how many are what."""
     counts = {
+        ("is", "are", "refused until it is re-adopted"): sum(bool(one.memory and one.memory.code) for one in found),
         ("is", "are", "not as released"): sum(one.has_drifted for one in found),
         ("is", "are", "behind"): sum(bool(one.column.pending) for one in found),
         ("was", "were", "never compared with a release"): sum(one.release is None for one in found),
@@ -35,7 +36,7 @@ def said_of(found: Sequence[Standing]) -> dict[str, str]:
     if not told:
         return {"state": "succeeded", "icon": "", "say": "Every database is as released."}
     say = f"Of {len(found)} database{'' if len(found) == 1 else 's'} {', '.join(told)}."
-    if any(one.has_drifted for one in found):
+    if any(one.has_drifted or (one.memory and one.memory.code) for one in found):
         return {"state": "drift", "icon": "", "say": say}
     if not all(one.is_comparable for one in found):
         return {"state": "not-measured", "icon": "", "say": say}

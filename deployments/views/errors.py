@@ -12,6 +12,8 @@ from checks.errors import CheckError
 from deployments.authority import NotAllowed
 from deployments.errors import DeploymentError
 from deployments.services.decide import DecidedAlready, PlanIsAnother
+from deployments.services.end_session import EndAskedAlready, SessionNotInTheWay
+from deployments.services.pause import NotPaused, PausedAlready
 from deployments.services.plan_refusals import AlreadyOpen, AlreadyRequested, DraftMoved, NotSuperseded
 from deployments.services.resolve import NothingToResolve
 from deployments.services.transition import DatabaseBusy, IllegalTransition, Stale
@@ -23,10 +25,14 @@ MOVED = (
     DatabaseBusy,
     DecidedAlready,
     DraftMoved,
+    EndAskedAlready,
     IllegalTransition,
+    NotPaused,
     NothingToResolve,
     NotSuperseded,
+    PausedAlready,
     PlanIsAnother,
+    SessionNotInTheWay,
     Stale,
 )
 """Refusals that say: it is no longer as the person saw it."""

@@ -92,7 +92,14 @@ def overview(request: PageRequest) -> HttpResponse:
 def beat_of(at_work: Sequence[Working]) -> str:
     """Return what differs when anything of what runs does; "" while nothing runs."""
     facts = [
-        (one.run.pk, one.run.revision, one.job and one.job.heartbeat_at, one.step and one.step.pk, one.behind)
+        (
+            one.run.pk,
+            one.run.revision,
+            one.resting,
+            one.behind,
+            one.job and one.job.heartbeat_at,
+            one.step and one.step.pk,
+        )
         for one in at_work
     ]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16] if facts else ""
@@ -100,7 +107,11 @@ def beat_of(at_work: Sequence[Working]) -> str:
 
 def verdict_of(mine: Sequence[Need], found: Sequence[Need], at_work: Sequence[Working]) -> Say:
     """Return whether anything needs this person, and what of it."""
-    running = f"{counted(len(at_work), 'run is', 'runs are')} queued or running." if at_work else "Nothing is running."
+    going = [one for one in at_work if one.resting is None]
+    resting = len(at_work) - len(going)
+    running = f"{counted(len(going), 'run is', 'runs are')} queued or running." if going else "Nothing is running."
+    if resting:
+        running = f"{running} {counted(resting, 'run is', 'runs are')} paused, or will be."
     if mine:
         things = counted(len(mine), "thing needs", "things need")
         return Say("wait", "hand", f"{things} you: {listed(mine)}.", running)

@@ -1,7 +1,7 @@
 """A script cut into its statements, with locks and findings under them. Put together they are the script again."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,33 +29,45 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One statement with its locks and findings, or several in a row that have none."""
+    """One statement with its locks and findings, or several in a row that have none.
+
+    `first` is the number of its first statement, from 1, and `lines` where each of them begins. `quiet` are locks that
+    stop neither reads nor writes; those that say the same are one.
+    """
 
     title: str
     text: str
     findings: tuple[Mapping[str, Any], ...]
     locks: tuple[Mapping[str, Any], ...]
+    quiet: tuple[Mapping[str, Any], ...]
     marks: tuple[Mark, ...]
+    first: int
+    lines: tuple[int, ...]
+    batches: tuple[Mapping[str, Any], ...] = ()  # of a plan: those of these statements that run in batches
 
 
 def passages(
-    text: str, findings: Sequence[Mapping[str, Any]], locks: Sequence[Mapping[str, Any]] = ()
+    text: str,
+    findings: Sequence[Mapping[str, Any]],
+    locks: Sequence[Mapping[str, Any]] = (),
+    quiet: Sequence[Mapping[str, Any]] = (),
 ) -> list[Passage]:
-    """Return a script in passages. `findings` and `locks` are those of a stored judgement; lines count from 1."""
+    """Return a script in passages. The others are those of a stored judgement; lines count from 1."""
     places = places_of(text)
-    held: list[list[Mapping[str, Any]]] = [[] for _ in places]
-    for lock in locks:
-        held[min(lock["index"], len(places) - 1)].append(lock)
+    held, beside = _by_statement(locks, places), _by_statement(quiet, places)
     begins = [(place.line, place.column) for place in places]
     owned: list[list[Mapping[str, Any]]] = [[] for _ in places]
     for one in findings:
         begun = bisect_right(begins, (one["line"], one["column"]))
         owned[max(begun - 1, 0)].append(one)
+    told = [
+        bool(owned[index] or held[index] or any(one["lasts"] for one in beside[index])) for index in range(len(places))
+    ]
     built: list[Passage] = []
     first = 0
     for index, place in enumerate(places):
         following = index + 1
-        if following < len(places) and not any((owned[index], held[index], owned[following], held[following])):
+        if following < len(places) and not (told[index] or told[following]):
             continue  # calm statements in a row stand together
         group = places[first : index + 1]
         built.append(
@@ -64,11 +76,25 @@ def passages(
                 text=text[group[0].start : place.end],
                 findings=tuple(owned[index]),
                 locks=tuple(held[index]),
+                quiet=_once(one for part in beside[first : index + 1] for one in part),
                 marks=tuple(_mark(one, group[0], place, text) for one in owned[index]),
+                first=first + 1,
+                lines=tuple(one.line for one in group),
             )
         )
         first = index + 1
     return built
+
+
+def _by_statement(rows: Sequence[Mapping[str, Any]], places: Sequence[Place]) -> list[list[Mapping[str, Any]]]:
+    found: list[list[Mapping[str, Any]]] = [[] for _ in places]
+    for one in rows:
+        found[min(one["index"], len(places) - 1)].append(one)
+    return found
+
+
+def _once(rows: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({(one["relation"], one["mode"], one["blocks"], one["cost"]): one for one in rows}.values())
 
 
 @lru_cache(maxsize=KEPT)

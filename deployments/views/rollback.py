@@ -15,6 +15,7 @@ from deployments.authority import Action, Decision, eligible, may, require
 from deployments.digest import digest_of
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun
+from deployments.selectors.clock import database_now
 from deployments.selectors.run_actions import target_of
 from deployments.selectors.way_back import WayBack, destroyed_by, way_back
 from deployments.services.draft import Draft, draft_rollback
@@ -103,7 +104,10 @@ class Seen:
     @property
     def waits(self) -> tuple[str, ...]:
         """What the run of the way back would wait for before it starts."""
-        return tuple(one.text for one in unmet(self.draft.needs, given=(), missing_in_staging=())) if self.draft else ()
+        if self.draft is None:
+            return ()
+        waits = unmet(self.draft.needs, given=(), missing_in_staging=(), now=database_now())
+        return tuple(one.text for one in waits)
 
     @property
     def version(self) -> str:

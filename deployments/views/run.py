@@ -7,27 +7,44 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from deployments.authority import Action, may
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun
 from deployments.selectors.rail import STAGES
-from deployments.selectors.run_actions import APPROVE, CANCEL, RESOLVE, ROLL_BACK, START
+from deployments.selectors.run_actions import APPROVE, CANCEL, PAUSE, RESOLVE, RESUME, ROLL_BACK, START
 from deployments.selectors.run_page import RunPage, run_page, seen_run
-from deployments.selectors.run_plan import plan_of
+from deployments.selectors.run_plan import plan_of, scripts_of, sizes_of
 from deployments.services.decide import PlanIsAnother, start
 from deployments.states import RunState
 from deployments.views.base import PageRequest, actor_of, page, unchanged, wants_fragment
 from deployments.views.errors import status_of
 from deployments.views.forms import ConfirmForm
 from deployments.views.latency import shown_latency
-from deployments.views.passages import passages
+from deployments.views.planned import at_once, named, reasons, rest_of, shown
 from deployments.views.signs import sign_of
 
 BUSY_PACE, CALM_PACE = 1, 5  # seconds between two questions of the page
 MARKS = {"run": "◔", "ok": "✓", "fail": "✕", "wait": "◷", "unknown": "?", "back": "↶"}
 """What the tab says before the number, by the kind of a sign."""
-ICONS = {APPROVE: "user-check", START: "play", CANCEL: "circle-stop", RESOLVE: "wrench", ROLL_BACK: "undo-2"}
-KINDS = {APPROVE: "primary", RESOLVE: "primary"}
-PAGES = {APPROVE: "approval", START: "run-start", CANCEL: "run-cancel", RESOLVE: "run-resolve", ROLL_BACK: "rollback"}
+ICONS = {
+    APPROVE: "user-check",
+    START: "play",
+    PAUSE: "pause",
+    RESUME: "play",
+    CANCEL: "circle-stop",
+    RESOLVE: "wrench",
+    ROLL_BACK: "undo-2",
+}
+KINDS = {APPROVE: "primary", RESUME: "primary", RESOLVE: "primary"}
+PAGES = {
+    APPROVE: "approval",
+    START: "run-start",
+    PAUSE: "run-pause",
+    RESUME: "run-resume",
+    CANCEL: "run-cancel",
+    RESOLVE: "run-resolve",
+    ROLL_BACK: "rollback",
+}
 """Where the doors lead: names of addresses that take the number of a run."""
 
 
@@ -83,13 +100,18 @@ def show(
         "audit": f"{reverse('audit')}?run={seen.run.number}",
         "refusal": refusal,
         "latency": shown_latency(seen),
+        "may_end": may(request.user, Action.END_SESSION, seen.run),
         "stages": STAGES.get(seen.run.kind, ()),
     }
     if not wants_fragment(request):
         plan = plan_of(seen.run)
+        now = at_once(plan.migrations, sizes_of(plan.migrations))
+        migrations = shown(seen.run, plan.migrations, scripts_of(now))
         context |= {
             "plan": plan,
-            "scripts": [(one, passages(one.text, one.findings, one.locks)) for one in plan.migrations],
+            "migrations": named(migrations),
+            "rest": rest_of(len(migrations)),
+            "reasons": reasons(plan.reasons, migrations),
         }
     return page(request, "runs/run", context, status=status)
 

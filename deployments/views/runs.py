@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from deployments.models.run import RunKind
-from deployments.selectors.run_list import KINDS, OPEN, OVER, Filter, choices_of, run_list
+from deployments.selectors.run_list import KINDS, OPEN, OVER, PAUSED, Filter, choices_of, run_list
 from deployments.states import RunState
 from deployments.views.base import PageRequest, page, unchanged
 from deployments.views.signs import sign_of
@@ -33,7 +33,7 @@ class RunFilters(forms.Form):
 
     def __init__(self, *args: Any, environments: list[str], people: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        states = [(OPEN, "Open, all"), (OVER, "Over, all"), *((one, sign_of(one).word) for one in RunState)]
+        states = [(OPEN, "Open, all"), (OVER, "Over, all"), *((one, sign_of(one).word) for one in (PAUSED, *RunState))]
         for name, choices in {
             "environment": [(one, one) for one in environments],
             "state": states,

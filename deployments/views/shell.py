@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.http import HttpRequest
 
-from deployments.models import User
+from deployments.models import Drain, User
+from deployments.selectors.drains import open_drain, running_jobs
 from deployments.selectors.waiting import decisions_waiting_for
 
 LINKS = (
@@ -59,6 +60,8 @@ class Shell:
     links: list[Link] = field(default_factory=list)
     is_debug: bool = False
     decisions: Callable[[], int] = int  # how many wait for this person; asked only where the frame is drawn
+    drain: Callable[[], Drain | None] = open_drain
+    running: Callable[[], int] = running_jobs
 
 
 def preferences_of(request: HttpRequest) -> Preferences:

@@ -8,6 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from checks.finding import Severity
 from checks.report import judge
+from checks.words import counted
 
 OWN = "deployments"
 
@@ -28,7 +29,8 @@ class Command(BaseCommand):
             blocking = [finding for finding in report.findings if finding.severity is Severity.BLOCKING]
             blocked += len(blocking)
             self.stdout.write(
-                f"{key[1]}: {report.classified.risk}, {len(report.findings)} findings, {len(blocking)} blocking"
+                f"{key[1]}: {report.classified.risk}, {counted(len(report.findings), 'finding')}, "
+                f"{len(blocking)} blocking"
             )
             for finding in blocking:
                 self.stdout.write(f"  {finding.line}:{finding.column} {finding.code}: {finding.message}")

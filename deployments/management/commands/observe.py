@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from checks.model.saved import NUMBERS_PER_MAJOR
+from checks.words import counted
 from deployments.management.base import Command as Base
 from deployments.pipelines.observing import observe_place
 
@@ -20,8 +22,8 @@ class Command(Base):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print what was found."""
         seen = observe_place(self.database(options["database"]), actor=self.actor(options))
-        version = f"{seen.server_version // 10000}.{seen.server_version % 10000}"
+        version = f"{seen.server_version // NUMBERS_PER_MAJOR}.{seen.server_version % NUMBERS_PER_MAJOR}"
         self.stdout.write(
-            f"{seen.database}: PostgreSQL {version}, {len(seen.history)} migrations applied, "
-            f"schema {seen.fingerprint[:12]} of {len(seen.schema)} objects."
+            f"{seen.database}: PostgreSQL {version}, {counted(len(seen.history), 'migration')} applied, "
+            f"schema {seen.fingerprint[:12]} of {counted(len(seen.schema), 'object')}."
         )

@@ -8,8 +8,7 @@ from deployments.authority import Action, require
 from deployments.management.base import Command as Base
 from deployments.models import ControlPlane
 from deployments.pipelines.observing import target_of
-from deployments.postgres.ledger import install, installation_sql, readopt
-from deployments.services.observe import keep_readoption, require_idle
+from deployments.postgres.ledger import install, installation_sql
 
 
 class Command(Base):
@@ -21,7 +20,6 @@ class Command(Base):
         """Take APPLICATION/ENVIRONMENT/DATABASE."""
         parser.add_argument("database")
         parser.add_argument("--apply", action="store_true", help="run it with the database's own connection")
-        parser.add_argument("--readopt", action="store_true", help="mark a copy as this database from now on")
         parser.add_argument("--as", dest="person", metavar="NAME", help="who acts; default: the command line itself")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -30,18 +28,6 @@ class Command(Base):
         actor, plane = self.actor(options), ControlPlane.objects.get().pk
         if actor.user is not None:
             require(actor, Action.MANAGE_APPLICATION, database)
-        if options["readopt"]:
-            require_idle(database)
-            before, found = readopt(target_of(database), control_plane_id=plane)
-            keep_readoption(
-                database,
-                before=str(before),
-                system_identifier=found.system_identifier,
-                database_name=found.database_name,
-                actor=actor,
-            )
-            self.stdout.write(f"{database}: was marked as {before}, is marked as {found} now.")
-            return
         sql = installation_sql(control_plane_id=plane, database_id=database.pk)
         if not options["apply"]:
             self.stdout.write(sql)

@@ -11,9 +11,11 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from checks.layouts import detect, named
+from checks.model.saved import NUMBERS_PER_MAJOR
 from checks.output.data import as_json
 from checks.output.text import as_text
 from checks.project.following import read_project
+from checks.words import counted
 from deployments.management.base import Command as Base
 from deployments.postgres.connect import Session, Target, connection_string
 from deployments.postgres.errors import PasswordRefused
@@ -76,8 +78,8 @@ def _open(target: Target, service: str) -> Session:
 
 
 def _as_text(found: Trial) -> str:
-    version = f"{found.server_version // 10_000}.{found.server_version % 10_000}"
-    lines = [f"PostgreSQL {version}, {found.tables} tables. Layout: {found.layout}.", ""]
+    version = ".".join(map(str, divmod(found.server_version, NUMBERS_PER_MAJOR)))
+    lines = [f"PostgreSQL {version}, {counted(found.tables, 'table')}. Layout: {found.layout}.", ""]
     if found.pending is None:
         lines += [f"The history that {found.layout} keeps cannot be read yet, so what is pending is not known.", ""]
     else:

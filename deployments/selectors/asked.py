@@ -1,0 +1,97 @@
+"""What a policy asks of a run, and where each of it stands; and what it does not ask."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from checks.policy import NOT_ASKED, Requirements, Unmet
+from checks.policy.collisions import Response
+from checks.words import counted, plural
+from deployments.models import Approval, Database, MigrationRun
+from deployments.models.approval import Verdict
+from deployments.models.run import RunKind
+from deployments.states import RunState
+
+ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One thing that a policy asks. `standing` is met, unmet, in-run, or void: there is nothing to compare."""
+
+    title: str
+    standing: str
+    text: str
+
+
+def asked_of(
+    run: MigrationRun, needs: Requirements, waits: Sequence[Unmet], approvals: Sequence[Approval], ways_back: int
+) -> list[Asked]:
+    """Return what the policy asks of a run, and where each of it stands; `ways_back` migrations have a rollback."""
+    unmet = {one.rule: one.text for one in waits}
+    given = [one for one in approvals if one.verdict == Verdict.APPROVED]
+    asked = []
+    for role in dict.fromkeys(needs.approvals):
+        wanted = needs.approvals.count(role)
+        names = ", ".join(one.approver.username for one in given if one.role == role)
+        title = f"{'One' if wanted == 1 else wanted} {ROLE_NAMES[role]}{'' if wanted == 1 else 's'}"
+        is_open = f"approval-{role}" in unmet or not names
+        asked.append(Asked(title, "unmet" if is_open else "met", f"Approved by {names}." if names else "Nobody yet."))
+    if run.kind != RunKind.DEPLOY:
+        return asked  # of a way back the policy asks nothing else
+    return [*asked, *_of_deploy(run, needs, unmet, ways_back), *_when(run, needs, unmet)]
+
+
+def _of_deploy(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str], ways_back: int) -> Iterator[Asked]:
+    count = len(run.plan["migrations"])
+    if needs.staging_first:
+        yield _earlier(run, unmet.get("staging-first", ""))
+    if needs.rollback:
+        told = f"{ways_back} of {counted(count, 'migration')} {plural(count, 'has', 'have')} one."
+        yield Asked("Rollback script with every migration", "met" if ways_back == count else "unmet", told)
+    if needs.backup:
+        told = "The run takes it before its first statement, and stops without it."
+        yield Asked("Backup before the first statement", "in-run", told)
+    if needs.watch_seconds:
+        yield Asked("Health watched afterwards", "in-run", f"For {needs.watch_seconds} s after the last step.")
+    if needs.contract_soak_seconds is not None:
+        told = "No contract of it comes too early. What breaks old code stands at each migration."
+        yield Asked("Time between expand and contract", "met", told)
+
+
+def _when(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str]) -> Iterator[Asked]:
+    if needs.windows:
+        told = unmet.get("window", "") or "It is open now."
+        standing = "unmet" if "window" in unmet else "met"
+        if run.state != RunState.AWAITING:
+            standing, told = "met", "It was open when the run was started."
+        yield Asked(f"Window: {'; '.join(map(str, needs.windows))}", standing, told)
+    if Response.WAIT in needs.collisions.values() or Response.REFUSE in needs.collisions.values():
+        told = f"It waits {needs.collision_wait_seconds} s at most for what passes, and refuses the rest."
+        yield Asked("Nothing in the way before it begins", "in-run", told)
+
+
+def _earlier(run: MigrationRun, waits: str) -> Asked:
+    title = "Every earlier environment first"
+    if waits:
+        return Asked(title, "unmet", waits)
+    earlier = Database.objects.filter(
+        environment__application=run.environment.application_id, environment__rank__lt=run.environment.rank
+    )
+    if not earlier.exists():
+        return Asked(title, "void", "No earlier environment has a database.")
+    return Asked(title, "met", "Every migration of this plan is applied there, as last observed.")
+
+
+def not_asked(run: MigrationRun, needs: Requirements) -> list[str]:
+    """Return what this policy does not ask of this run, and what no policy can ask yet."""
+    asks = {"approval": bool(needs.approvals)}
+    if run.kind == RunKind.DEPLOY:
+        asks |= {
+            "every earlier environment first": needs.staging_first,
+            "rollback script with every migration": needs.rollback,
+            "backup before the first statement": needs.backup,
+            "health watched afterwards": needs.watch_seconds > 0,
+            "time between expand and contract": needs.contract_soak_seconds is not None,
+            "low-traffic window": bool(needs.windows),
+        }
+    return [*(name for name, is_asked in asks.items() if not is_asked), *NOT_ASKED]
