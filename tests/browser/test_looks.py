@@ -15,6 +15,8 @@ PAGES = {
     "/runs/new/": True,
     "/runs/new/?environment=rewards/production": True,
     "/applications/rewards/": True,
+    "/checks/": True,
+    "/checks/set-not-null-scan/": True,
     "/account/": True,
     "/help/": True,
     "/sign-in/?next=/runs/": False,

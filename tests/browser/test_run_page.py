@@ -10,7 +10,7 @@ from deployments.services.progress import write_progress
 from deployments.states import JobState, StepState
 from tests.browser.conftest import DESKTOP, NARROW, PHONE
 from tests.browser.looks import barriers, shifts, too_wide
-from tests.pages import made, measured
+from tests.pages import billed, made, measured
 
 
 def pages_of(cast):
@@ -23,6 +23,7 @@ def pages_of(cast):
         "/runs/",
         f"/runs/{number}/",
         f"/runs/{number}/cancel/",
+        f"/runs/{number}/pause/",
         f"/runs/{number}/steps/{step.pk}/",
         f"/runs/{waits}/",
     ]
@@ -37,8 +38,24 @@ def doubtful_pages_of(cast):
     return [f"/runs/{number}/", f"/runs/{number}/resolve/"]
 
 
+def resting_pages_of(cast):
+    number = made.resting(cast).number
+    return [f"/runs/{number}/", f"/runs/{number}/resume/"]
+
+
+def waiting_pages_of(cast):
+    number = made.waiting(cast).job.run.number
+    return [f"/runs/{number}/", f"/runs/{number}/sessions/4711/end/"]
+
+
+def billed_pages_of(cast):
+    return [f"/runs/{billed.over_budget(cast).number}/"]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("given", [pages_of, ended_pages_of, doubtful_pages_of])
+@pytest.mark.parametrize(
+    "given", [pages_of, billed_pages_of, ended_pages_of, doubtful_pages_of, resting_pages_of, waiting_pages_of]
+)
 def test_a_page_of_a_run_has_no_barrier_and_fits(cast, visit, given, theme):
     paths = given(cast)
     page = visit(paths[0], cast.lee, size=DESKTOP, theme=theme)
@@ -110,7 +127,8 @@ def test_the_copy_of_a_script_is_the_script(cast, visit):
     page = visit(f"/runs/{run.number}/", cast.lee)
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
 
-    page.locator("#migration-2 header").get_by_role("button", name="Copy SQL").click()
+    page.evaluate("document.getElementById('migration-2').open = true")
+    page.locator("#migration-2").get_by_role("button", name="Copy SQL").click()
 
     page.wait_for_function("window.copied !== undefined")
     assert page.evaluate("window.copied") == made.TWO[run.plan["migrations"][1]["name"]]

@@ -1,18 +1,21 @@
 """Runs for pages, made by the services: no target is opened, an executor's part is played here."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from deployments.actors import EXECUTOR, person
 from deployments.models import Job, MigrationRun, Step, User
 from deployments.models.approval import Verdict
+from deployments.postgres.guard import Bill, InTheWay
 from deployments.selectors.rail import STAGES
 from deployments.services.decide import decide, start
+from deployments.services.pause import request_pause
 from deployments.services.plan import request_rollback
-from deployments.services.progress import write_applied, write_line, write_progress
+from deployments.services.progress import write_applied, write_line, write_progress, write_waits
 from deployments.services.transition import claim_job, move_job, move_step
 from deployments.states import JobState, StepState
 from tests.deployments.cast import Cast
@@ -56,6 +59,19 @@ def again(run: MigrationRun) -> MigrationRun:
     return MigrationRun.objects.get(pk=run.pk)
 
 
+IN_THE_WAY = InTheWay(
+    pid=4711,
+    user="metabase",
+    application="nightly report",
+    state="idle in transaction",
+    seconds=842.0,
+    query="SELECT sum(amount) FROM points WHERE member = ?",
+    relation="public.points",
+    backend_start=datetime(2026, 11, 19, 3, 0, 10, 5, tzinfo=UTC),
+    xact_start=datetime(2026, 11, 19, 3, 1, 10, 7, tzinfo=UTC),
+)
+
+
 class Executor:
     """Plays the executor of one job, step by step."""
 
@@ -94,7 +110,7 @@ class Executor:
 
     def say(self, step: Step, *lines: str) -> None:
         for line in lines:
-            write_line(step, line)
+            write_line(step, line, fence=self.fence)
 
     def commit(self, count: int) -> None:
         write_applied(self.job, count, fence=self.fence)
@@ -124,6 +140,22 @@ def running(cast: Cast, **told: Any) -> Executor:
     told_last = {"migration": "20261102_points_fill", "number": 2, "of": 2, "statement": 1, "statements": 2}
     write_progress(step, told_last | {"sql": "UPDATE points SET currency = 'EUR'"}, fence=acts.fence)
     return acts
+
+
+def waiting(cast: Cast, **told: Any) -> Executor:
+    """Return an executor whose statement waits for a session of others, which its guard has told of."""
+    acts = running(cast, **told)
+    write_waits(acts.job, "migrate", Bill(in_our_way=[IN_THE_WAY]).as_progress(), fence=acts.fence)
+    return acts
+
+
+def resting(cast: Cast, **told: Any) -> MigrationRun:
+    """Return a run that rests after one of two migrations, and keeps its slot."""
+    acts = running(cast, **told)
+    request_pause(acts.job.run, reason="The shop is busy", actor=person(cast.noor))
+    text = f"{acts.job} was paused on request before 20261102_points_fill, whose last try was rolled back."
+    stop(acts, StepState.INTERRUPTED, code="paused-on-request", text=text)
+    return acts.close(JobState.QUEUED, paused_at=Now(), pauses=1, holds_slot=True)
 
 
 def stop(acts: Executor, to: StepState, *, code: str, text: str) -> None:
@@ -182,9 +214,17 @@ EVIDENT: dict[str, tuple[StepState, dict[str, Any]]] = {
                 "system_identifier": "7000000000000000001",
                 "database_name": "rewards_prod",
                 "applied": 212,
-                "long_transactions": [
-                    {"pid": 48213, "user": "metabase", "application": "", "state": "active", "seconds": 660}
-                ],
+                "collisions": {
+                    "met": [
+                        {
+                            "kind": "long-transaction",
+                            "text": "pid 48213 (metabase, unnamed, active) for 660 s, holding public.ledger",
+                            "is_in_the_way": True,
+                        }
+                    ],
+                    "untold": ["Free disk on the server is not measured: PostgreSQL does not tell it."],
+                    "waited_seconds": 0.0,
+                },
                 "store": {"free_bytes": 412 * 10**9, "wanted_bytes": 31 * 10**9, "pg_dump": "18.1"},
                 "health": READING,
             },

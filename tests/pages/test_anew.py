@@ -5,7 +5,7 @@ import pytest
 from deployments.models import Job, Step
 from deployments.selectors.latency import latency_of
 from deployments.selectors.rail import MIGRATE, STAGES, rail_of
-from deployments.selectors.run_verdict import Work
+from deployments.selectors.verdict_parts import Work
 from deployments.states import StepState
 from tests.pages import made, measured
 

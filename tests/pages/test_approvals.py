@@ -71,7 +71,13 @@ def test_a_finding_stands_under_its_statement_and_its_rewrite_right_below(run, c
 
     places = [
         html.index(text)
-        for text in ('id="sql-2-2"', "set-not-null-scan</a></code>", 'id="safer-2-2-1"', 'id="back-2"', "Verify script")
+        for text in (
+            'id="sql-2-2"',
+            "set-not-null-scan</a></code>",
+            'id="safer-2-2-1-1"',
+            'id="back-2"',
+            "Verify script",
+        )
         if text in html
     ]
     assert places[:4] == sorted(places[:4])

@@ -40,6 +40,7 @@ NEEDED = {
     "risk": {"level": "safe"},
     "finding": {"level": "3", "severity": "note"},
     "script": {"level": "4"},
+    "recipe": {"level": "4"},
     "event": {"at": AT},
     "tab": {"kind": "fail"},
 }

@@ -155,7 +155,7 @@ def test_a_run_that_still_goes_on_is_not_rolled_back_yet(cast, browse):
 
     html = html_of(browse(cast.noor), run)
 
-    assert "Run #1 is running. Cancel it or let it end first, then come back." in html
+    assert "Run #1 is running. Pause or cancel it, or let it end first, then come back." in html
     assert not has_form(html, "press")
 
 

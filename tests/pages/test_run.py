@@ -129,7 +129,7 @@ def test_a_cancel_that_was_asked_for_is_said_with_who(cast, see):
 
     shown = words(see(acts.job.run))
 
-    assert "Cancel requested by noor." in shown
+    assert "Cancel asked by noor. The executor has not seen it yet." in shown
     assert "noor asked for it already." in shown
 
 

@@ -18,12 +18,14 @@ def no_arguments(_cast: Cast) -> dict[str, object]:
 class Row:
     """The answer to a GET: for everybody signed in, for nobody, and for those who get another one.
 
-    `given` makes what the address needs, and returns its arguments.
+    `part` is the answer to HTMX, where it is another: a part that has no page of its own. `given` makes what the
+    address needs, and returns its arguments.
     """
 
     signed_in: int = 200
     nobody: int = 302
     others: dict[str, int] = field(default_factory=dict)
+    part: int = 0
     given: Callable[[Cast], dict[str, object]] = no_arguments
 
     def expected(self) -> dict[str, int]:
@@ -49,6 +51,18 @@ def in_doubt(cast: Cast) -> dict[str, object]:
     return {"number": made.in_doubt(cast).number}
 
 
+def database_of(cast: Cast) -> dict[str, object]:
+    return {"pk": made.running(cast).job.database_id}
+
+
+def resting(cast: Cast) -> dict[str, object]:
+    return {"number": made.resting(cast).number}
+
+
+def in_the_way(cast: Cast) -> dict[str, object]:
+    return {"number": made.waiting(cast).job.run.number, "pid": 4711}
+
+
 def step_of(cast: Cast) -> dict[str, object]:
     step = made.failed(cast).jobs.get().steps.last()
     return {"number": step.job.run.number, "step_id": step.pk}
@@ -60,11 +74,17 @@ WALK = {
     "overview": Row(),
     "runs": Row(),
     "run": Row(others={"charlie": 404}, given=number_of),
+    "run-migration": Row(others={"charlie": 404}, given=lambda cast: number_of(cast) | {"place": 1}),
+    "run-migrations": Row(others={"charlie": 404}, given=lambda cast: number_of(cast) | {"first": 1}),
     "approval": Row(others={"charlie": 404}, given=number_of),
     "rollback": Row(others={"charlie": 404}, given=number_of),
     "run-start": Row(signed_in=302, others={"charlie": 404}, given=number_of),
     "run-cancel": Row(others={"charlie": 404}, given=number_of),
+    "run-pause": Row(others={"charlie": 404}, given=number_of),
+    "run-resume": Row(others={"charlie": 404}, given=resting),
+    "run-session-end": Row(others={"charlie": 404}, given=in_the_way),
     "run-resolve": Row(others={"charlie": 404}, given=in_doubt),
+    "run-look": Row(signed_in=302, part=200, others={"charlie": 404}, given=in_doubt),
     "step": Row(others={"charlie": 404}, given=step_of),
     "step-raw": Row(others={"charlie": 404}, given=step_of),
     "new-run": Row(),
@@ -73,6 +93,7 @@ WALK = {
     "migration": Row(others={"charlie": 404}, given=migration_of),
     "approvals": Row(),
     "databases": Row(),
+    "database": Row(others={"charlie": 404}, given=database_of),
     "checks": Row(),
     "check": Row(given=lambda _cast: {"code": "index-not-concurrent"}),
     "audit": Row(),
