@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -29,8 +30,9 @@ NAME, PASSWORD = "bench", "of the benchmark only"
 class Ours:
     """What stands ready before the clock starts."""
 
-    def __init__(self, installation: Installation, address: str) -> None:
-        """Set up application, environment, database and health check."""
+    def __init__(self, installation: Installation, address: str, *, rules: Mapping[str, Any] | None = None) -> None:
+        """Set up application, environment and database, and a health check if there is an address to ask."""
+        self._written = 0
         self._source = installation.folder / "migrations"
         self._source.mkdir()
         granted = [setup.grant(NAME, role, actor=COMMAND_LINE) for role in (Role.DBA, Role.DEVELOPER)]
@@ -44,8 +46,9 @@ class Ours:
         self._environment = setup.add_environment(
             self._application, "staging", rank=1, protected=False, actor=COMMAND_LINE
         )
-        change_policy(self._environment, rules={"backup": True}, reason="The point of it", actor=self._actor)
-        setup.set_health_check(self._environment, Expectation(url=address), actor=COMMAND_LINE)
+        self.ask(rules or {"backup": True})
+        if address:
+            setup.set_health_check(self._environment, Expectation(url=address), actor=COMMAND_LINE)
         self._database = setup.add_database(
             self._environment, "main", connection="env:BENCH_TARGET", owner_role="", actor=COMMAND_LINE
         )
@@ -55,16 +58,27 @@ class Ours:
         self.pg_dump = str(client.pg_dump)
         self.libpq = os.environ | _variables(installation.target)
 
-    def queued(self, name: str, *, verify: str) -> int:
-        """Write one more migration, plan and start it, and return the number of its job."""
-        return start(self.awaiting(name, verify=verify), actor=self._actor).jobs.get().pk
+    def ask(self, rules: Mapping[str, Any]) -> None:
+        """Put these rules in force for what is planned from now on."""
+        change_policy(self._environment, rules=rules, reason="The point of it", actor=self._actor)
 
-    def awaiting(self, name: str, *, verify: str) -> MigrationRun:
+    def queued(self, name: str, *, verify: str = "", forward: str = "") -> int:
+        """Write one more migration, plan and start it, and return the number of its job."""
+        return start(self.awaiting(name, verify=verify, forward=forward), actor=self._actor).jobs.get().pk
+
+    def forget(self, name: str) -> None:
+        """Take a migration that was not applied out of the source, so that the next plan is not about it."""
+        for path in self._source.glob(f"*_{name}.*"):
+            path.unlink()
+
+    def awaiting(self, name: str, *, verify: str, forward: str = "") -> MigrationRun:
         """Write one more migration, plan it, and return the run, which may start."""
-        stem = f"{len(list(self._source.glob('*.up.sql'))) + 1:03d}_{name}"
-        (self._source / f"{stem}.up.sql").write_text(migration(name))
+        self._written += 1
+        stem = f"{self._written:03d}_{name}"
+        (self._source / f"{stem}.up.sql").write_text(forward or migration(name))
         (self._source / f"{stem}.down.sql").write_text(f"ALTER TABLE ledger DROP COLUMN {name}")
-        (self._source / f"{stem}.verify.sql").write_text(verify)
+        if verify:
+            (self._source / f"{stem}.verify.sql").write_text(verify)
         sync(self._application, found=folder.read(self._application), commit="", actor=self._actor)
         observe_database(self._database, actor=COMMAND_LINE)
         return request_deploy(self._environment, reason="A benchmark", request_key=uuid.uuid4(), actor=self._actor)
@@ -74,6 +88,11 @@ class Ours:
         ended = Job.objects.get(pk=job)
         if ended.state != "succeeded":
             raise SystemExit(f"job {job}: {ended.state} {ended.error}")
+
+    def end_of(self, job: int) -> str:
+        """Return how a job ended: its error's code, or that it succeeded."""
+        ended = Job.objects.get(pk=job)
+        return ended.error_code or str(ended.state)
 
     def steps(self) -> Iterator[tuple[str, float]]:
         """Yield each step of the last deploy with its seconds, and the parts of the backup."""

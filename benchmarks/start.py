@@ -5,24 +5,14 @@ is the way from the web process to the executor. Both moments are the control da
 """
 
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 
 import psycopg
 
 from benchmarks.installation import Installation, say, started
-from controlplane import local
 from controlplane.embedded.children import Children
-from controlplane.embedded.processes import free_port
-from demo.visitor import Visitor
 
 ROUNDS = 5
-PATIENCE_SECONDS = 60.0
-LOOK_SECONDS = 0.05
 NOWHERE = "redis://127.0.0.1:9/0"
 LEDGER = "CREATE TABLE ledger (id int)"
 
@@ -49,18 +39,16 @@ class _Bench:
     """One installation with its pages; each measurement brings the processes it is about."""
 
     def __init__(self, installation: Installation, children: Children) -> None:
-        from benchmarks.ours import NAME, PASSWORD, Ours  # noqa: PLC0415 # its imports need Django, set up by now
+        from benchmarks.ours import Ours  # noqa: PLC0415 # its imports need Django, set up by now
+        from benchmarks.serving import Serving  # noqa: PLC0415 # the same
 
         with psycopg.connect(installation.target) as session:
             session.execute(LEDGER)
         self._installation = installation
-        self._children = children
-        port = free_port()
-        address = f"http://127.0.0.1:{port}"
-        self._ours = Ours(installation, f"{address}/livez")  # the application whose health is asked is Locktender here
-        self._start(sys.executable, *local.GUNICORN, "--bind", f"127.0.0.1:{port}")
-        local.wait_until_ready(children, port)
-        self._person = Visitor(address, NAME).sign_in(PASSWORD)
+        self._serving = Serving(installation, children)
+        # The application whose health is asked is Locktender here.
+        self._ours = Ours(installation, f"{self._serving.address}/livez")
+        self._person = self._serving.sign_in()
         self._made = 0
 
     def by_hand(self) -> float:
@@ -69,16 +57,17 @@ class _Bench:
 
     def with_redis(self) -> float:
         """Press while a dispatcher and a worker are there."""
-        with self._working({}, "dispatcher", "worker"):
+        with self._serving.working("dispatcher", "worker"):
             return self._press(wait_for_end)
 
     def without_redis(self) -> float:
         """Press while there is a dispatcher alone, whose broker does not answer."""
-        with self._working({"REDIS_URL": NOWHERE}, "dispatcher"):
+        with self._serving.working("dispatcher", REDIS_URL=NOWHERE):
             return self._press(wait_for_end)
 
     def _press(self, drive: Callable[[int], None]) -> float:
         """Return the seconds from a press of Start to the first step at work; the run is driven to its end."""
+        from benchmarks.serving import database_time  # noqa: PLC0415 # needs Django
         from deployments.models import Job, Step  # noqa: PLC0415 # needs Django
 
         self._made += 1
@@ -92,53 +81,10 @@ class _Bench:
             raise SystemExit(f"job {job} never began")
         return (begun - pressed).total_seconds()
 
-    @contextmanager
-    def _working(self, environment: dict[str, str], *programs: str) -> Iterator[None]:
-        from deployments.models import WorkerBeat  # noqa: PLC0415 # needs Django
-        from deployments.services.signs_of_life import name_here  # noqa: PLC0415 # needs Django
-
-        WorkerBeat.objects.all().delete()
-        commands = {"dispatcher": local.manage("dispatch"), "worker": [sys.executable, *local.WORKER]}
-        children = [self._start(*commands[one], **environment) for one in programs]
-        try:
-            for one in programs:
-                until(WorkerBeat.objects.filter(worker=name_here(one)).exists)
-            yield
-        finally:
-            for child in reversed(children):
-                self._children.stop(child)
-
-    def _start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        return self._children.start(
-            command,
-            known_by=command[-1],
-            environment=self._installation.environment | environment,
-            cwd=local.ROOT,
-            log=self._installation.folder / "processes.log",
-        )
-
-
-def database_time() -> datetime:
-    """Return the time of the control database."""
-    from django.db import connection  # noqa: PLC0415 # needs Django
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
-
 
 def wait_for_end(job: int) -> None:
     """Return when a job is over."""
+    from benchmarks.serving import until  # noqa: PLC0415 # needs Django
     from deployments.models import Job  # noqa: PLC0415 # needs Django
 
     until(Job.objects.filter(pk=job, finished_at__isnull=False).exists)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Look until it holds. Ends the benchmark if it takes too long."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not within {PATIENCE_SECONDS:g} s: {condition}")
-        time.sleep(LOOK_SECONDS)

@@ -19,6 +19,11 @@ from tests.servers import SUPERUSER_URL
 hypothesis.register_profile("patient", deadline=None)
 hypothesis.load_profile("patient")
 
+TEMPLATE = connections["default"].settings_dict["NAME"]
+# Where Django's connections lead between tests: a late request of a page that is still open must not reach the
+# template, which cannot be copied while anybody is connected to it.
+NOWHERE = "outside_of_a_test"
+
 numbers = itertools.count(1)
 
 
@@ -39,11 +44,10 @@ def database(
     superuser: psycopg.Connection[tuple[object, ...]], django_db_blocker: pytest.FixtureRequest
 ) -> Iterator[str]:
     """Yield the name of a control database of this test's own; Django's connections lead there."""
-    template = connections["default"].settings_dict["NAME"]
     name = f"test_{os.getpid()}_{next(numbers)}"
     superuser.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER locktender_owner STRATEGY FILE_COPY").format(
-            sql.Identifier(name), sql.Identifier(template)
+            sql.Identifier(name), sql.Identifier(TEMPLATE)
         )
     )
     for connection in connections.all():
@@ -52,5 +56,5 @@ def database(
         yield name
     for connection in connections.all():
         connection.close()
-        connection.settings_dict["NAME"] = template
+        connection.settings_dict["NAME"] = NOWHERE
     superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

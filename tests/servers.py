@@ -25,6 +25,7 @@ SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
+    "max_prepared_transactions": "20",
     "scram_iterations": "1",  # for passwords that are set from now on: thousands of sessions sign in, at 3 ms each
 }
 

@@ -15,8 +15,8 @@ from checks.model import EMPTY, Size
 from checks.report import Part, judge
 from checks.reviewing.checklist import checklist
 from checks.reviewing.notes import missing
-from checks.reviewing.values import Outcome, Subject
-from demo.releases import RELEASES, TODAY, put, release
+from checks.reviewing.values import ItemOutcome, Subject
+from demo.releases import RELEASES, TODAY, put, release, take_out
 from deployments.postgres.catalog import snapshot
 from deployments.postgres.verify import answer
 
@@ -27,7 +27,7 @@ CLASSES = {
     "2.3": ["safe", "safe", "controlled", "controlled", "safe"],
     "2.4": ["safe"] * 7 + ["controlled"],
     "2.5": ["controlled"],
-    "2.6": ["controlled"] * 5,
+    "2.6": ["controlled"] * 2,
     "2.7": ["high-risk"],
     "2.8": ["controlled"],
     "2.9": ["safe", "controlled"],
@@ -220,7 +220,7 @@ def test_the_checklist_finds_without_a_server_what_a_way_back_does_not_bring_bac
     ways_back = [item for items in found.values() for item in items if item.code == "rollback"]
 
     assert len(ways_back) == len(later.migrations())
-    lost = " ".join(fact for one in ways_back if one.outcome is Outcome.NOT_MET for fact in one.evidence)
+    lost = " ".join(fact for one in ways_back if one.outcome is ItemOutcome.NOT_MET for fact in one.evidence)
     told = " ".join(one.words for one in ways_back)
     assert ("point_ledger_user_id_idx of point_ledger is missing" in lost) == (later.version == "2.9")
     assert ("Declared irreversible: users.phone" in told) == (later.version == "2.8")
@@ -238,6 +238,21 @@ def test_a_release_is_put_into_a_prisma_project_and_again_changes_nothing(tmp_pa
     assert put(TODAY, tmp_path) == names[0]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert all(path.parts[: len(tmp_path.parts) + 2] == (*tmp_path.parts, "prisma", "migrations") for path in before)
+
+
+def test_a_release_that_is_taken_out_again_leaves_the_others_alone(tmp_path):
+    put(TODAY, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    later = release("2.7")
+    take_out(later, tmp_path)
+    put(later, tmp_path)
+
+    take_out(later, tmp_path)
+
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert {path.name for path in (tmp_path / "prisma" / "migrations").iterdir() if path.is_dir()} == {
+        migration.name for migration in TODAY.migrations()
+    }
 
 
 def test_a_release_is_found_by_its_version():

@@ -8,6 +8,7 @@ import pytest
 
 from demo.releases import RELEASES, release
 from demo.service.latency import Latency
+from demo.service.store import CONNECTIONS
 from tests.demo.conftest import Customer
 from tests.demo.programs import Client, ended, eventually, program, service
 
@@ -205,7 +206,7 @@ def test_each_version_names_itself_to_the_server(customer):
         assert loyalty.health()[1]["version"] == NEW
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'loyalty 2.5.0' AND datname = %s"
         (count,) = customer.connect().execute(query, [customer.name]).fetchone()
-    assert count == 4
+    assert count == CONNECTIONS
 
 
 def test_a_table_that_stays_locked_is_reported_and_not_waited_for_without_end(customer):

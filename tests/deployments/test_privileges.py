@@ -7,9 +7,12 @@ from tests.deployments.refusals import not_permitted
 
 APPENDED = {
     *("approval", "auditevent", "migration", "observation", "policy", "release", "releasemigration", "runauthor"),
-    *("backup", "latencyreading", "script", "steplog"),
+    *("backup", "committests", "latencyreading", "script", "steplog"),
 }
-CHANGED = {"application", "database", "environment", "job", "migrationrun", "step", "user"}
+CHANGED = {
+    *("application", "database", "drain", "environment", "job", "migrationrun", "sessionend", "step", "targetrequest"),
+    "user",
+}
 FREE = {"contact", "grant", "healthcheck", "periodictask", "signintries", "workerbeat"}
 
 

@@ -10,6 +10,7 @@ from deployments.actors import DISPATCHER, EXECUTOR, person
 from deployments.models import AuditEvent, Database, Job, MigrationRun
 from deployments.selectors.audit import events_about
 from deployments.services import transition
+from deployments.services.decide import request_cancel
 from deployments.services.transition import (
     DatabaseBusy,
     IllegalTransition,
@@ -244,3 +245,14 @@ def test_a_move_without_its_audit_event_does_not_happen(cast: Cast, monkeypatch)
         move_job(job, JobState.SUCCEEDED, actor=EXECUTOR)
 
     assert Job.objects.get(pk=job.pk).state == "running"
+
+
+def test_the_next_database_does_not_lie_queued_when_a_run_that_is_to_stop_did_the_one_before_it(cast: Cast, two_jobs):
+    first, second = two_jobs
+    held = claim(first)
+    request_cancel(held.run, actor=person(cast.noor))
+
+    move_job(held, JobState.SUCCEEDED, actor=EXECUTOR)
+
+    second.refresh_from_db()
+    assert second.state == "cancelled"

@@ -7,9 +7,10 @@ from django.db import connection
 
 from deployments.models import StepLog
 from deployments.planning import PlanBlocked
-from tests.engine.conftest import Rewards
+from tests.engine.conftest import TIMINGS, Rewards
 
 BY_NAME = "CREATE INDEX CONCURRENTLY by_name ON users (name)"
+DECLARED = f"-- locktender: no-transaction\nCREATE TABLE more (id int); {BY_NAME}"
 
 
 @pytest.fixture
@@ -81,8 +82,14 @@ def test_an_index_whose_executor_was_killed_in_its_last_phase_is_finished_by_ano
 
 
 def has_expired(job) -> bool:
+    """Whether a successor gets the job: its lease ran out, and the control database is up for a lease of its own."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT lease_until < clock_timestamp() FROM deployments_job WHERE id = %s", [job.pk])
+        cursor.execute(
+            "SELECT lease_until < clock_timestamp()"
+            " AND pg_postmaster_start_time() < clock_timestamp() - %s * interval '1 s'"
+            " FROM deployments_job WHERE id = %s",
+            [float(TIMINGS["LEASE"]), job.pk],
+        )
         return cursor.fetchone()[0]
 
 
@@ -104,14 +111,10 @@ def test_a_violated_unique_index_fails_with_the_servers_words_and_the_corrected_
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("REINDEX INDEX CONCURRENTLY by_name", "statement-not-supported"),
-        ("REINDEX TABLE CONCURRENTLY users", "statement-not-supported"),
-        ("VACUUM users", "statement-not-supported"),
-        ("ALTER SYSTEM SET work_mem = '1GB'", "statement-not-supported"),
-        ("CREATE DATABASE other", "statement-not-supported"),
-        (f"CREATE TABLE more (id int); {BY_NAME}", "mixed-transaction"),
         ("CREATE INDEX CONCURRENTLY ON users (name)", "index-unnamed-concurrently"),
-        ("BEGIN; CREATE TABLE more (id int); COMMIT", "transaction-control"),
+        (f"CREATE TABLE more (id int); {BY_NAME}", "mixed-transaction"),
+        ("BEGIN; CREATE TABLE more (id int); COMMIT; CREATE TABLE again (id int)", "transaction-control"),
+        ("CREATE TABLE more (id int); ROLLBACK", "transaction-control"),
         ("CREATE TABLE more (note text DEFAULT 'a\0b')", "unparsable-sql"),
         ("CREATE TABEL more (id int)", "unparsable-sql"),
     ],
@@ -125,3 +128,66 @@ def test_what_could_not_be_resumed_or_read_is_refused_with_its_code_before_anyth
 
     assert code in {finding.code for _, finding in refused.value.blocking}
     assert (users.tables(), users.history()) == ({"users"}, [])
+
+
+def test_an_executor_that_dies_at_each_named_place_is_followed_and_everything_is_there_once(users):
+    """One after the other: before the commit of the first statement, after it, and around the act of the second."""
+    users.write("001_mixed", DECLARED.replace("(id int)", "AS SELECT 1 AS id"))
+    users.sync()
+    job = users.start(users.plan())
+    left = []
+    for point in ("before-commit", "statement-done", "statement-intended", "statement-acted"):
+        users.execute(job, LEASE="2", LOCKTENDER_CRASH_AT=point)
+        left.append((statements(users), [name for name, _ in indexes(users)]))
+        until(lambda: has_expired(job))
+
+    job = users.execute(job)
+
+    done, intended = [(1, "done")], [(1, "done"), (2, "intent")]
+    assert left == [([], []), (done, []), (intended, []), (intended, ["by_name"])], users.output
+    assert (job.state, job.claims, job.error) == ("succeeded", 5, "")
+    assert (statements(users), indexes(users)) == ([(1, "done"), (2, "done")], [("by_name", True)])
+    with users.connect() as opened:
+        assert opened.execute("SELECT count(*) FROM more").fetchone() == (1,)
+
+
+def test_a_reindex_whose_executor_was_killed_in_the_act_leaves_nothing_behind(users):
+    with users.connect() as opened:
+        opened.execute("CREATE INDEX by_id ON users (id)")
+    users.write("001_reindex", "REINDEX INDEX CONCURRENTLY by_id")
+    users.sync()
+    job = users.start(users.plan())
+    with users.connect() as old:
+        old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT count(*) FROM locktender.meta")
+        with users.executor(job, LEASE="2") as first:
+            until(lambda: ("by_id_ccnew", False) in indexes(users))
+            first.kill()
+            first.communicate(timeout=30)
+        until(lambda: has_expired(job))
+        with users.executor(job) as second:
+            until(lambda: StepLog.objects.filter(line__contains="dropping the unfinished index by_id_ccnew").exists())
+            old.execute("COMMIT")
+            second.communicate(timeout=60)
+
+    job.refresh_from_db()
+    assert (job.state, indexes(users)) == ("succeeded", [("by_id", True)])
+
+
+def test_what_nobody_can_tell_needs_attention_after_its_executor_died(users):
+    with users.connect() as opened:
+        opened.execute(
+            "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO users VALUES (9); COMMIT; END $$"
+        )
+    users.write("001_call", "-- locktender: no-transaction\nCALL fill()")
+    users.sync()
+    job = users.start(users.plan())
+
+    users.execute(job, LEASE="2", LOCKTENDER_CRASH_AT="statement-acted")
+    until(lambda: has_expired(job))
+    job = users.execute(job)
+
+    assert (job.state, job.error_code) == ("needs_attention", "in-doubt")
+    assert "statement 1 of 001_call happened: no catalogue shows what CALL has done" in job.error
+    with users.connect() as opened:
+        assert opened.execute("SELECT count(*) FROM users WHERE id = 9").fetchone() == (1,)

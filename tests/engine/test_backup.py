@@ -189,8 +189,8 @@ def test_a_dump_that_reads_badly_is_not_kept(backed_up, tmp_path, ctx):
 def test_a_step_that_runs_twice_keeps_one_backup(ctx):
     first = BackUp().run(ctx)
 
-    assert BackUp().settled(ctx) == first
-    assert BackUp().run(ctx) == first
+    for again in (BackUp().settled(ctx), BackUp().run(ctx)):
+        assert (again.summary, again.evidence["place"]) == (first.summary, first.evidence["place"])
     assert Backup.objects.get().place == first.evidence["place"]
     assert AuditEvent.objects.filter(action="backup.kept").count() == 1
 

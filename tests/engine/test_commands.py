@@ -86,7 +86,7 @@ def test_sync_plan_approve_start_and_follow(rewards, manage):
 
 def test_a_failed_run_ends_the_command_with_the_servers_words(rewards, manage, typed):
     rewards.write("001_ledger", "CREATE TABLE ledger (id int)")
-    rewards.write("002_bad", "ALTER TABLE ledger\n ADD points nonsense")
+    rewards.write("002_bad", "ALTER TABLE ledger\n ADD points int DEFAULT nonsense()")
     with dispatcher(rewards.environment | WITHOUT_REDIS):
         manage("sync", "rewards", "--as", "dana")
         manage("plan", "rewards/staging", "--reason", "Points", "--as", "dana")
@@ -94,8 +94,8 @@ def test_a_failed_run_ends_the_command_with_the_servers_words(rewards, manage, t
         said, status = typed("follow", "1")
 
     assert status == 1
-    assert "staging: failed, 1 of 2 applied Statement 1 of 002_bad (line 2) failed" in said
-    assert 'type "nonsense" does not exist (SQLSTATE 42704)' in said
+    assert "staging: failed, 1 of 2 applied Statement 1 of 002_bad (line 1) failed" in said
+    assert "function nonsense() does not exist (SQLSTATE 42883)" in said
     assert rewards.tables() == {"ledger"}
 
 

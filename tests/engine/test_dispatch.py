@@ -156,7 +156,7 @@ def test_cancelling_a_running_job_stops_the_statement_and_keeps_what_was_committ
 
 def test_a_job_is_not_sent_again_before_its_time(rewards):
     job = started(rewards)
-    asked = {"resend": "60 seconds"}
+    asked = {"resend": "60 seconds", "takes_over": True}
 
     with connection.cursor() as cursor:
         cursor.execute(DUE, asked)
@@ -170,11 +170,11 @@ def test_a_job_is_not_sent_again_before_its_time(rewards):
 def test_a_job_whose_executor_fell_silent_is_due_at_once(rewards, settings):
     job = started(rewards)
     with connection.cursor() as cursor:
-        cursor.execute(DUE, {"resend": "60 seconds"})
+        cursor.execute(DUE, {"resend": "60 seconds", "takes_over": True})
     claim_job(job.pk, executor="lost", lease=settings.CONFIGURATION.heartbeat / 1000, actor=actor("dana"))
 
     with connection.cursor() as cursor:
-        cursor.execute(DUE, {"resend": "60 seconds"})
+        cursor.execute(DUE, {"resend": "60 seconds", "takes_over": True})
         assert cursor.fetchall() == [(job.pk, False)]
 
 

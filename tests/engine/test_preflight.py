@@ -56,7 +56,7 @@ def test_what_was_found_is_kept_as_evidence(backed_up):
     job = backed_up.deploy()
 
     found = evidence(job)
-    assert (job.state, found["applied"], found["long_transactions"]) == ("succeeded", 0, []), backed_up.output
+    assert (job.state, found["applied"], found["collisions"]["met"]) == ("succeeded", 0, []), backed_up.output
     assert found["store"]["free_bytes"] > found["store"]["wanted_bytes"]
     assert "health" not in found
     step = Step.objects.get(job=job, name="preflight")

@@ -5,10 +5,9 @@ from psycopg import sql
 
 from deployments.actors import COMMAND_LINE
 from deployments.authority import NotAllowed
-from deployments.models import ControlPlane, Job
+from deployments.models import Job
 from deployments.models.grant import Role
-from deployments.pipelines.observing import target_of
-from deployments.postgres.ledger import readopt
+from deployments.pipelines.adopting import readopt_database
 from deployments.selectors.audit import events_about
 from deployments.services.decide import request_cancel
 from deployments.services.plan_refusals import NothingToRevert
@@ -101,8 +100,11 @@ def test_a_copy_is_adopted_with_its_history_and_deployed_to(rewards, superuser, 
     assert (refused.state, refused.error_code) == ("failed", "copied-database")
     assert rewards.tables(rewards.staging) == {"ledger"}
 
-    before, found = readopt(target_of(rewards.staging), control_plane_id=ControlPlane.objects.get().pk)
-    assert (before.database_name, found.database_name) == (f"{database}_production", f"{database}_staging")
+    before = readopt_database(rewards.staging, reason="Restored from production", actor=actor("lee"))
+    assert (before.marked.database_name, before.found.database_name) == (
+        f"{database}_production",
+        f"{database}_staging",
+    )
     assert rewards.deploy(rewards.staging).state == "succeeded"
     assert rewards.tables(rewards.staging) == {"ledger", "users"}
 

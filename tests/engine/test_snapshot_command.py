@@ -7,7 +7,7 @@ import typer
 from django.core.management import CommandError, call_command
 from typer.testing import CliRunner
 
-from checks.cli import check
+from checks.command import check
 from checks.model import Name
 from checks.model.saved import from_json
 

@@ -9,11 +9,16 @@ import pytest
 from deployments.models import Job, Step
 from deployments.pipelines import waits
 from deployments.pipelines.waits import WaitsTold
-from deployments.postgres.guard import Bill
+from deployments.postgres.guard import Bill, Endings
 from deployments.services.progress import write_waits
 from tests.engine.processes import eventually
 
 PATIENT = {"LOCK_TIMEOUT": "60"}
+
+
+def as_progress() -> dict:
+    """What a guard tells."""
+    return {"waits": Bill(waiting=3).as_progress(), "doing": []}
 
 
 def told(job: Job) -> dict:
@@ -35,7 +40,8 @@ def test_who_is_in_our_way_is_told_while_he_is_beside_the_statement_that_waits(r
             reader.execute("COMMIT")
             process.communicate(timeout=60)
 
-    assert "report" in seen["waits"]["in_our_way"][0]
+    assert seen["waits"]["in_our_way"][0]["application"] == "report"
+    assert seen["waits"]["in_our_way"][0]["query"] == "SELECT id FROM ledger"
     assert (seen["migration"], seen["statement"], seen["waits"]["waiting"]) == ("001_points", 1, 0)
     assert Job.objects.get(pk=job.pk).state == "succeeded"
 
@@ -55,7 +61,10 @@ def test_what_a_migration_was_stopped_for_is_what_stands_there(rewards):
     paid = told(job)["waits"]
     assert ended.error_code == "over-budget"
     assert paid["oldest_seconds"] > 1.0
-    assert paid["oldest_seconds"] >= float(re.search(r"the oldest ([\d.]+) s", ended.error)[1]) - 0.051
+    assert paid["oldest_seconds"] >= float(re.search(r"1 session \u00d7 ([\d.]+) s", ended.error)[1]) - 0.051
+    bill = Step.objects.get(job=job, name="migrate").evidence["bill"]
+    assert [one["query"] for one in bill["queries"]] == ["SELECT id FROM ledger"]
+    assert [one["table"] for one in bill["tables"]] == ["public.ledger"]
 
 
 def test_an_executor_that_lost_the_job_tells_nothing_more(rewards):
@@ -82,10 +91,11 @@ def test_a_control_database_that_hangs_does_not_hold_up_the_end_of_a_migration(m
         tellers.append(threading.current_thread().name)
         answers.wait(60)
 
+    monkeypatch.setattr(waits.Carrier, "carry", lambda _: None)
     monkeypatch.setattr(waits, "write_waits", hang)
     monkeypatch.setattr(waits, "TELLING_SECONDS", 3600.0)
     monkeypatch.setattr(waits, "PARTING_SECONDS", 0.05)
-    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(bill=Bill(waiting=3))):
+    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(as_progress=as_progress, endings=Endings())):
         pass
     left_behind = [one for one in threading.enumerate() if one.name == "waits"]
     answers.set()
@@ -102,7 +112,7 @@ def test_a_machine_without_a_thread_to_give_does_not_stop_the_migration(monkeypa
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     monkeypatch.setattr(waits, "write_waits", lambda *_, **__: pytest.fail("nobody is there to tell it"))
-    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(bill=Bill(waiting=3))):
+    with WaitsTold(Job(pk=1, fence=1), "migrate", SimpleNamespace(as_progress=as_progress, endings=Endings())):
         passed = True
 
     assert passed

@@ -15,7 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults ARGS=", description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=20)
     parser.add_argument("--seed", type=int, help="the same seed does the same faults, at nearly the same moments")
-    parser.add_argument("--only", default="", help="only kinds whose name has this in it")
+    parser.add_argument("--only", default="", help="only kinds whose name has this in it, or one of these: a,b")
     parser.add_argument("--without", choices=["fence", "history"], default="", help="to see that the judge notices")
     wanted = parser.parse_args()
     seed = time.time_ns() % 1_000_000 if wanted.seed is None else wanted.seed

@@ -5,6 +5,7 @@ The places are the product's own crash points, and some more that are made here 
 
 import argparse
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -14,16 +15,17 @@ import django
 
 django.setup()
 
-from deployments.crash import POINTS  # noqa: E402 # Django first
-from deployments.pipelines import executor, migrate  # noqa: E402
+from deployments.crash import POINTS, crash_point  # noqa: E402 # Django first
+from deployments.pipelines import executor  # noqa: E402
 from deployments.pipelines.control import Control  # noqa: E402
-from deployments.postgres import alone, transactional  # noqa: E402
+from deployments.postgres import transactional  # noqa: E402
+from deployments.postgres.alone import inside, rooms, running  # noqa: E402
+from deployments.postgres.batches import run as batches  # noqa: E402
 
-WRAPPED = {
-    "session-about-to-open": [(transactional, "open_session"), (alone, "open_session")],
-    "intent-written": [(alone, "_act")],
-    "statement-done-unmarked": [(alone, "_mark_done")],
-    "history-about-to-be-written": [(alone, "_write_history"), (transactional, "write_entry")],
+OPENING = (transactional, running, rooms, inside, batches)
+WRAPPED: dict[str, list[tuple[Any, str]]] = {
+    "session-about-to-open": [(module, "open_session") for module in OPENING],
+    "history-about-to-be-written": [(running, "_write_history"), (transactional, "write_entry")],
 }
 PLACES = (*POINTS, *WRAPPED)
 
@@ -56,19 +58,23 @@ class Trap:
 def main() -> None:
     """Set the trap, say that it is set, read the job's number, execute."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--at", choices=PLACES, required=True)
+    parser.add_argument("--at", choices=PLACES, default="")
     parser.add_argument("--occurrence", type=int, default=1)
-    parser.add_argument("--signal", choices=["SIGKILL", "SIGSTOP"], default="SIGKILL")
+    parser.add_argument("--signal", choices=["SIGKILL", "SIGSTOP", "SIGTERM"], default="SIGKILL")
     parser.add_argument("--blind", action="store_true", help="does not notice that time has passed")
+    parser.add_argument("--disk", type=int, help="so many bytes in a file, and the disk is full for it and its dump")
     wanted = parser.parse_args()
     trap = Trap(wanted.at, occurrence=wanted.occurrence, number=signal.Signals[wanted.signal])
-    for module in (executor, migrate, transactional):
-        module.crash_point = trap.reached
+    for module in [one for name, one in sys.modules.items() if name.startswith("deployments.")]:
+        if getattr(module, "crash_point", None) is crash_point:
+            module.crash_point = trap.reached  # type: ignore[attr-defined]
     for place, functions in WRAPPED.items():
         for module, name in functions:
             setattr(module, name, trap.before(place, getattr(module, name)))
     if wanted.blind:  # as in a virtual machine that was suspended: its own clock stood still
-        Control.require_may_start = lambda _self: None
+        Control.require_may_start = lambda _self: None  # type: ignore[method-assign]
+    if wanted.disk:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wanted.disk, resource.RLIM_INFINITY))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     executor.execute(int(sys.stdin.readline()))

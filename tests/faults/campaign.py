@@ -4,18 +4,18 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from deployments.errors import DeploymentError
-from tests.faults.cases import Case, Places, forget_connections
+from deployments.selectors.audit import check_chain
+from tests.faults.cases import Case, Places, asked, forget_connections
 from tests.faults.kinds import EARLY, LOCAL, WIDE, Kind
 from tests.faults.oracle import DOUBLED, LOST, WRONG, Problem, judge
 from tests.faults.world import World
 
 LANES = 3  # faults that disturb nobody else go side by side
-WIDE_CASES = 2  # runs under one fault that touches every run
+WIDE_CASES = 2  # runs under one fault that needs the whole world to itself
 
 
 @dataclass
@@ -39,37 +39,43 @@ class Outcome:
 
 def kinds(count: int, *, only: str, random: random.Random) -> list[Kind]:
     """Return so many kinds: every kind once before any comes again."""
-    deck = [kind for kind in (*LOCAL, *WIDE) if only in kind.name]
+    deck = [kind for kind in (*LOCAL, *WIDE) if any(part in kind.name for part in only.split(","))]
     chosen: list[Kind] = []
     while len(chosen) < count:
         chosen += random.sample(deck, k=len(deck))
     return chosen[:count]
 
 
-def waves(chosen: list[Kind]) -> Iterator[list[tuple[int, Kind]]]:
-    """Yield numbered faults that may go side by side: all the local ones, then each wide one by itself."""
-    numbered = list(enumerate(chosen, start=1))
-    yield [one for one in numbered if not one[1].wide]
-    yield from ([one] for one in numbered if one[1].wide)
-
-
 def run(world: World, *, count: int, seed: int, only: str) -> Counter[str]:
-    """Do the faults, tell of each, and return how many problems of each kind there were."""
+    """Do the faults, tell of each, and return how many problems of each kind there were.
+
+    Those of one run go side by side, with one at a time of those that every run must bear; then, one after the other,
+    those after which the verdict of any run could be another.
+    """
     places = Places(world)
     problems: Counter[str] = Counter()
-    chosen = kinds(count, only=only, random=random.Random(seed))  # noqa: S311 # a game that can be played again
-    lanes = ThreadPoolExecutor(LANES)
+    chosen = list(enumerate(kinds(count, only=only, random=random.Random(seed)), start=1))  # noqa: S311 # a game
+    lanes, wide = ThreadPoolExecutor(LANES), ThreadPoolExecutor(1)
+
+    def begun(numbered: tuple[int, Kind]) -> Future[Outcome]:
+        number, kind = numbered
+        return (wide if kind.wide else lanes).submit(fault, world, places, number, kind, seed=seed)
+
     try:
-        for wave in waves(chosen):
-            under_way = [lanes.submit(fault, world, places, number, kind, seed=seed) for number, kind in wave]
+        for is_alone in (False, True):
+            under_way = [begun(one) for one in chosen if one[1].alone is is_alone]
             for done in as_completed(under_way):
                 outcome = done.result()
                 problems.update(one.kind for one in outcome.problems)
                 tell(str(outcome))
-            while world.supervisor.surprises:
-                tell(f"      note: {world.supervisor.surprises.pop(0)}")
+                while world.supervisor.surprises:
+                    tell(f"      note: {world.supervisor.surprises.pop(0)}")
     finally:
-        lanes.shutdown(wait=False, cancel_futures=True)
+        for pool in (lanes, wide):
+            pool.shutdown(wait=False, cancel_futures=True)
+    if not asked(check_chain).is_whole:
+        problems[WRONG] += 1
+        tell("the audit chain is broken")
     return problems
 
 
@@ -78,13 +84,13 @@ def fault(world: World, places: Places, number: int, kind: Kind, *, seed: int) -
     outcome = Outcome(number, kind)
     began = time.monotonic()
     forget_connections()
-    taken = [places.take() for _ in range(WIDE_CASES if kind.wide else 1)]
+    taken = [places.take() for _ in range(WIDE_CASES if kind.alone else 1)]
     cases = [
         Case(world, place, random.Random(f"{seed}/{number}/{copy}"))  # noqa: S311 # the same
         for copy, place in enumerate(taken)
     ]
     for case in cases:
-        case.write(slow=kind.slow)
+        case.write(slow=kind.slow, big=kind.big)
         case.plan()
     if kind.arm is not None:
         cases[0].arm(*kind.arm(cases[0]))
@@ -96,7 +102,7 @@ def fault(world: World, places: Places, number: int, kind: Kind, *, seed: int) -
         outcome.told = kind.inject(cases[0])
     for case in cases:
         finish(case, kind, outcome)
-    if not outcome.problems:
+    if not outcome.problems and not kind.big:  # nobody is to dump so much in every run after it
         for case in cases:
             places.give_back(case.place)
     outcome.seconds = time.monotonic() - began

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.models.functions import Now
 
 from deployments.actors import COMMAND_LINE, Actor, person
 from deployments.models import ControlPlane, Database, Job, MigrationRun, Policy, Step, User
@@ -28,13 +29,14 @@ from deployments.services.sync import sync
 from deployments.sources import folder
 from deployments.states import RUN_FINAL, RunState
 from tests.faults.processes import ROOT, executors, is_stopped, send
-from tests.faults.scripts import Written, write
+from tests.faults.scripts import COUNTED_ROWS, Written, write
 from tests.faults.world import World
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0  # a run that has not ended by then is lost
 LOOK_SECONDS = 0.05
+REQUESTER, ON_CALL = "dana", "noor"
 MIGRATOR, PASSWORD = "migrator", "of-faults-only"
 TEMPLATE = "faults_template"
 LEDGER_ROWS = 30_000
@@ -42,6 +44,9 @@ PREPARE = f"""
 CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, migration text NOT NULL);
 CREATE TABLE ledger (id int PRIMARY KEY, points int NOT NULL, partner int NOT NULL);
 INSERT INTO ledger SELECT n, n * 7919 % 10007, n % 97 FROM generate_series(1, {LEDGER_ROWS}) n;
+CREATE TABLE counted (id int PRIMARY KEY, times int NOT NULL DEFAULT 0);
+INSERT INTO counted SELECT generate_series(1, {COUNTED_ROWS});
+ANALYZE counted;
 CREATE FUNCTION slowly(value int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
     'BEGIN PERFORM pg_sleep(0.01); RETURN value; END';
 """
@@ -63,7 +68,7 @@ def asked(read: Callable[[], T], *, patience_seconds: float = 30.0) -> T:
 
 def requester() -> Actor:
     """Return the person who asks for every run."""
-    return person(User.objects.get(username="dana"))
+    return person(User.objects.get(username=REQUESTER))
 
 
 @dataclass
@@ -73,6 +78,7 @@ class Place:
     name: str
     server: str  # connection string
     source: Path
+    secret: Path  # says where the server is
     database: Database
     written: list[Written] = field(default_factory=list)
 
@@ -89,7 +95,8 @@ class Places:
         self._free: list[Place] = []
         self._count = 0
         self._lock = threading.Lock()
-        setup.grant("dana", Role.DEVELOPER, actor=COMMAND_LINE)
+        setup.grant(REQUESTER, Role.DEVELOPER, actor=COMMAND_LINE)
+        setup.grant(ON_CALL, Role.ON_CALL, actor=COMMAND_LINE)
         world.targets.ensure_role(MIGRATOR, password=PASSWORD)
         world.targets.ensure_database(TEMPLATE, owner=MIGRATOR)
         with psycopg.connect(world.targets.url(TEMPLATE, role=MIGRATOR, password=PASSWORD)) as prepared:
@@ -122,7 +129,7 @@ class Places:
         database = setup.add_database(environment, name, connection=f"file:{secret}", owner_role="", actor=COMMAND_LINE)
         plane = ControlPlane.objects.get().pk
         install(target_of(database), installation_sql(control_plane_id=plane, database_id=database.pk))
-        return Place(name, server, source, Database.objects.get(pk=database.pk))
+        return Place(name, server, source, secret, Database.objects.get(pk=database.pk))
 
 
 @dataclass
@@ -135,11 +142,13 @@ class Case:
     run: MigrationRun = field(init=False)
     job: Job = field(init=False)
     armed: subprocess.Popen[str] | None = None
+    wrongs: list[str] = field(default_factory=list)  # what the fault itself saw that may not be
     afterwards: list[Callable[[], None]] = field(default_factory=list)  # what a fault leaves to be undone
 
-    def write(self, *, slow: bool) -> None:
+    def write(self, *, slow: bool, big: bool) -> None:
         """Write new migrations for the target."""
-        self.place.written += write(self.place.source, after=self.place.written, random=self.random, slow=slow)
+        place = self.place
+        place.written += write(place.source, after=place.written, random=self.random, slow=slow, big=big)
 
     def plan(self) -> None:
         """Sync, observe and ask for a run of what is pending."""
@@ -163,8 +172,11 @@ class Case:
         assert self.armed.stdout.readline() == "ready\n", "the armed executor did not start"
 
     def start(self) -> None:
-        """Start the run; the armed executor, being warm, is the first to claim its job."""
-        self.job = decide.start(self.run, actor=requester()).jobs.get()
+        """Start the run; for an armed executor it counts as sent already, so that no other one starts in vain."""
+        with transaction.atomic():
+            self.job = decide.start(self.run, actor=requester()).jobs.get()
+            if self.armed is not None:
+                Job.objects.filter(pk=self.job.pk).update(sent_at=Now())
         if self.armed is not None:
             assert self.armed.stdin is not None
             self.armed.stdin.write(f"{self.job.pk}\n")
@@ -212,8 +224,7 @@ class Case:
 
     def successor_works(self, fence: int) -> bool:
         """Whether another executor has sent a statement since this fence was given."""
-        steps = Step.objects.filter(job=self.job, fence__gt=fence).exclude(progress={})
-        return asked(steps.exists)
+        return asked(Step.objects.filter(job=self.job, fence__gt=fence).exclude(progress={}).exists)
 
     def pause(self, most_seconds: float) -> float:
         """Wait for a random time and return how long, in seconds."""
@@ -236,6 +247,16 @@ class Case:
             rows = opened.execute(f"SELECT pid FROM pg_stat_activity WHERE {OURS.format(job=self.job.pk)}".encode())
             return [pid for (pid,) in rows]
 
+    def is_at(self, what: str) -> bool:
+        """Whether a session of this job does what a condition on pg_stat_activity says."""
+        query = f"SELECT FROM pg_stat_activity WHERE {OURS.format(job=self.job.pk)} AND {what}"
+        with self.place.connect() as opened:
+            return opened.execute(query.encode()).fetchone() is not None
+
+    def job_state(self) -> str:
+        """Return the state of the job."""
+        return asked(lambda: Job.objects.values_list("state", flat=True).get(pk=self.job.pk))
+
     def wait_for_end(self) -> float | None:
         """Wait until the run is over and return the seconds it took; None if it does not end."""
         began = time.monotonic()
@@ -255,6 +276,11 @@ class Case:
                 return True
             time.sleep(LOOK_SECONDS)
         return False
+
+    def wrong(self, text: str) -> str:
+        """Keep something that may not be, for the judge, and return it."""
+        self.wrongs.append(text)
+        return text
 
     def end(self) -> None:
         """Undo what the fault left, and let go of the armed executor."""

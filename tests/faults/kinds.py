@@ -1,27 +1,45 @@
 """The kinds of faults: what is done, when, and how a run may end after it."""
 
-import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from deployments.authority import NotAllowed
 from deployments.models import Job
-from deployments.services import decide
-from tests.faults.cases import Case, asked, requester
-from tests.faults.processes import executors, is_stopped, send
+from tests.faults.cases import Case, asked
+from tests.faults.oracle import BEFORE_ANY_CHANGE
+from tests.faults.people import cancel, drained, end_session, rest
+from tests.faults.processes import is_stopped, send
+from tests.faults.scripts import BATCH, COUNTED_ROWS
+from tests.faults.surroundings import (
+    BUILDING,
+    IN_TRANSACTION,
+    cut_links,
+    fill_disk,
+    hang_redis,
+    kill_dispatchers,
+    kill_everything,
+    kill_worker,
+    lose_redis,
+    restart_control,
+    restart_during,
+    restart_redis,
+    restart_target,
+)
 from tests.faults.world import LEASE_SECONDS
 
 SUCCEEDED = frozenset({"succeeded"})
 CANCELLED = frozenset({"succeeded", "cancelled"})  # a request may come too late
-AWAY = frozenset({"target-unreachable", "backup-failed"})  # nothing was changed yet when a dump breaks off
+AWAY = frozenset({"target-unreachable", *BEFORE_ANY_CHANGE})
+NO_ROOM = frozenset({"artifacts-full", "statement-failed"})
 TRAP_SECONDS = 20.0
-# How often a run passes a place at least: it has eight steps, and two migrations or more, one of each kind.
+# How often a run passes a place at least: it has eight steps, and three migrations or more, one of each kind.
 STEPS = 8
 PASSES = {
+    "batch-before-commit": COUNTED_ROWS // BATCH,
+    "batch-committed": COUNTED_ROWS // BATCH,
+    "statement-done": 2,
     "step-started": STEPS,
     "step-done-unrecorded": STEPS,
     "session-about-to-open": 2,
@@ -39,7 +57,9 @@ class Kind:
     inject: Callable[[Case], str]
     arm: Callable[[Case], list[str]] | None = None  # options of an executor with a trap in it
     slow: bool = False  # its migrations take seconds
-    wide: bool = False  # touches every run: nothing else happens meanwhile
+    big: bool = False  # its migrations need more room than the disk has
+    wide: bool = False  # touches every run, none of which may end otherwise for it: one at a time
+    alone: bool = False  # wide, and nothing else happens meanwhile
     ends: frozenset[str] = SUCCEEDED
     refusals: frozenset[str] = field(default_factory=frozenset)
 
@@ -77,7 +97,7 @@ def spring_trap(case: Case) -> str:
             return f"never came to {place}"
         time.sleep(0.02)
     where = case.where()
-    if armed.returncode == -signal.SIGKILL:
+    if armed.returncode is not None and armed.returncode < 0:
         return f"killed at {place}, in {where}"
     if armed.poll() is not None:
         return f"ended before {place}"
@@ -106,6 +126,22 @@ def stop_executor(case: Case) -> str:
     return f"halted for {seconds:.1f} s in {where}"
 
 
+def terminate_executor(case: Case) -> str:
+    """Ask the executor to end, as a host does that shuts down."""
+    pid = case.holder()
+    case.pause(1.2)
+    where = case.where()
+    done = pid is not None and send(pid, signal.SIGTERM)
+    return f"asked to end in {where}" if done else "over before it could be asked to end"
+
+
+def run_out(case: Case) -> str:
+    """Wait for the end of the armed executor, on whose disk there is no room for a dump."""
+    assert case.armed is not None
+    case.until(lambda: case.armed is not None and case.armed.poll() is not None, seconds=TRAP_SECONDS)
+    return f"no room, in {case.where()}"
+
+
 def end_sessions(case: Case) -> str:
     """End one or all of the executor's sessions in the target, up to three times over."""
     told = []
@@ -122,123 +158,26 @@ def end_sessions(case: Case) -> str:
     return "ended " + ", ".join(told)
 
 
-def cancel(case: Case, *, then_kill: bool = False) -> str:
-    """Ask the run to stop, and perhaps kill the executor right away."""
-    pid = case.holder() if then_kill or case.random.random() < 0.7 else None
-    waited = case.pause(1.5)
-    where = case.where()
-    try:
-        decide.request_cancel(case.run, actor=requester())
-    except NotAllowed:
-        return f"asked after {waited:.1f} s, too late"
-    if pid is not None and then_kill:
-        time.sleep(case.random.choice((0, 0.02, 0.1, 0.3)))
-        send(pid, signal.SIGKILL)
-    return f"asked after {waited:.1f} s, in {where}" + (", then killed" if then_kill else "")
-
-
-def mostly_at_work(case: Case) -> None:
-    """Wait until an executor holds the job; one time in four do not, so that the start is hit too."""
-    if case.random.random() < 0.75:
-        case.holder()
-
-
-def kill_worker(case: Case) -> str:
-    """Kill the Celery worker: its main process, or all of it."""
-    mostly_at_work(case)
-    case.pause(1.2)
-    whole = case.random.random() < 0.5
-    where = case.where()
-    case.world.supervisor.kill("worker", whole=whole)
-    return f"killed {'with its children' if whole else 'alone'}, in {where}"
-
-
-def kill_dispatchers(case: Case) -> str:
-    """Kill one dispatcher or both."""
-    mostly_at_work(case)
-    case.pause(1.2)
-    names = case.random.choice((["dispatcher-1"], ["dispatcher-2"], ["dispatcher-1", "dispatcher-2"]))
-    where = case.where()
-    for name in names:
-        case.world.supervisor.kill(name)
-    return f"killed {' and '.join(names)}, in {where}"
-
-
-def kill_everything(case: Case) -> str:
-    """Kill executors, worker and dispatchers at once."""
-    case.holder()
-    case.pause(1.2)
-    where = case.where()
-    for name in ("worker", "dispatcher-1", "dispatcher-2"):
-        case.world.supervisor.kill(name, whole=True)
-    count = sum(send(pid, signal.SIGKILL) for pid in executors(case.world.mark))
-    return f"killed worker, dispatchers and {count} executors, in {where}"
-
-
-def restart_redis(case: Case) -> str:
-    """Kill Redis; it comes back after a while."""
-    redis = case.world.servers.redis
-    assert redis is not None
-    case.pause(1.5)
-    redis.kill()
-    seconds = case.pause(3.0)
-    redis.start()
-    return f"killed, back after {seconds:.1f} s"
-
-
-def hang_redis(case: Case) -> str:
-    """Halt Redis: connections stay open and nothing answers."""
-    redis = case.world.servers.redis
-    assert redis is not None
-    case.pause(0.5)
-    os.kill(redis.pid, signal.SIGSTOP)
-    seconds = case.random.uniform(2.5, 6)
-    time.sleep(seconds)
-    os.kill(redis.pid, signal.SIGCONT)
-    return f"hung for {seconds:.1f} s"
-
-
-def lose_redis(case: Case) -> str:
-    """Kill Redis; it comes back when the run is over. Called before the run is started."""
-    redis = case.world.servers.redis
-    assert redis is not None
-    redis.kill()
-    case.afterwards.append(redis.start)
-    return "away from before the start to the end"
-
-
-def restart_target(case: Case, *, mode: str) -> str:
-    """Restart the server of the targets, once or twice."""
-    told = []
-    for _ in range(case.random.randint(1, 2)):
-        case.holder()
-        case.pause(1.2)
-        told.append(case.where())
-        case.world.targets.restart("immediate" if mode == "immediate" else "fast")
-    return f"restarted in {', then in '.join(told)}"
-
-
-def restart_control(case: Case) -> str:
-    """Restart the control database as after a crash."""
-    mostly_at_work(case)
-    case.pause(1.2)
-    where = case.where()
-    postgres = case.world.servers.postgres
-    assert postgres is not None
-    with suppress(OSError):
-        postgres.restart("immediate")
-    return f"restarted in {where}"
-
-
 KILLED_AT = (
     ("claimed", "step-started", "session-about-to-open"),
     ("statement-about-to-start", "before-commit"),
     ("migration-committed", "history-about-to-be-written"),
-    ("intent-written", "statement-done-unmarked"),
-    ("step-done-unrecorded", "all-steps-done"),
+    ("statement-intended", "statement-acted", "statement-done"),
+    ("batch-before-commit", "batch-committed"),
+    ("step-done-unrecorded", "all-steps-done", "backup-unrecorded"),
 )
-SUSPENDED_AT = ("intent-written", "session-about-to-open")
-HALTED_AT = ("claimed", "before-commit", "intent-written", "session-about-to-open", "history-about-to-be-written")
+SUSPENDED_AT = ("statement-intended", "session-about-to-open", "batch-committed")
+TERMINATED_AT = ("before-commit", "batch-before-commit", "history-about-to-be-written", "migration-committed")
+HALTED_AT = (
+    "claimed",
+    "before-commit",
+    "statement-intended",
+    "statement-acted",
+    "session-about-to-open",
+    "history-about-to-be-written",
+    "batch-before-commit",
+    "batch-committed",
+)
 
 
 def trapped(name: str, places: tuple[str, ...], *options: str, slow: bool = False) -> Kind:
@@ -249,13 +188,23 @@ def trapped(name: str, places: tuple[str, ...], *options: str, slow: bool = Fals
 LOCAL = (
     Kind("executor killed", kill_executor),
     *(trapped("executor killed at a place", places) for places in KILLED_AT),
+    trapped("executor terminated at a place", TERMINATED_AT, "--signal=SIGTERM"),
+    Kind("executor terminated", terminate_executor),
     Kind("executor halted", stop_executor),
     trapped("executor halted at a place", HALTED_AT, "--signal=SIGSTOP"),
     trapped("executor suspended unawares", SUSPENDED_AT, "--signal=SIGSTOP", "--blind", slow=True),
     Kind("target sessions ended", end_sessions, refusals=AWAY),
     Kind("cancelled", cancel, ends=CANCELLED),
     Kind("cancelled and killed", partial(cancel, then_kill=True), ends=CANCELLED),
+    Kind("paused", rest),
+    Kind("paused and killed", partial(rest, then_kill=True)),
+    Kind("paused and cancelled", partial(rest, then_cancel=True), ends=CANCELLED),
+    Kind("session in the way ended", end_session),
+    Kind("connections cut", cut_links, refusals=AWAY),
+    Kind("disk full for the dump", run_out, arm=lambda _case: ["--disk=4096"], refusals=NO_ROOM),
 )
+in_transaction = partial(restart_during, what=IN_TRANSACTION)
+in_build = partial(restart_during, what=BUILDING)
 WIDE = (
     Kind("worker killed", kill_worker, wide=True),
     Kind("dispatcher killed", kill_dispatchers, wide=True),
@@ -263,9 +212,15 @@ WIDE = (
     Kind("redis killed", restart_redis, wide=True),
     Kind("redis hung", hang_redis, wide=True),
     Kind("redis away", lose_redis, wide=True),
-    Kind("target restarted, immediate", partial(restart_target, mode="immediate"), wide=True, refusals=AWAY),
-    Kind("target restarted, fast", partial(restart_target, mode="fast"), wide=True, refusals=AWAY),
-    Kind("control database restarted", restart_control, wide=True),
+    Kind(
+        "target restarted, immediate", partial(restart_target, mode="immediate"), wide=True, alone=True, refusals=AWAY
+    ),
+    Kind("target restarted, fast", partial(restart_target, mode="fast"), wide=True, alone=True, refusals=AWAY),
+    Kind("target crashes in a transaction", in_transaction, wide=True, alone=True, refusals=AWAY),
+    Kind("target crashes in an index build", in_build, wide=True, alone=True, slow=True, refusals=AWAY),
+    Kind("disk full for the target", fill_disk, wide=True, alone=True, big=True, ends=frozenset(), refusals=NO_ROOM),
+    Kind("drained", drained, wide=True, alone=True),
+    Kind("control database restarted", restart_control, wide=True, alone=True),
 )
-EARLY = (lose_redis,)
+EARLY = (lose_redis, cut_links, fill_disk)
 """Injected before the run is started."""

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FEWEST, MOST = 2, 4
+FEWEST, MOST = 3, 5
+COUNTED_ROWS, BATCH = 1200, 150
+BIG_ROWS = 600_000  # more than DISK_BYTES of them
 
 
 @dataclass(frozen=True)
@@ -18,30 +20,31 @@ class Written:
     table: str = ""
     made: tuple[str, ...] = ()  # indexes
     dropped: tuple[str, ...] = ()
+    statements: int = 0  # that are recorded one by one
+    counts: bool = False  # leaves its name in the table of effects
+    batched: bool = False  # raises every counter by one
 
 
-def write(source: Path, *, after: Sequence[Written], random: random.Random, slow: bool = False) -> list[Written]:
-    """Write two to four migrations behind those there are, at least one of each kind, and return them.
+def write(
+    source: Path, *, after: Sequence[Written], random: random.Random, slow: bool = False, big: bool = False
+) -> list[Written]:
+    """Write three to five migrations behind those there are, at least one of each kind, and return them.
 
-    Slow ones take seconds, so that two executors can meet in one statement.
+    Slow ones take seconds, so that two executors can meet in one statement. Big ones fill a disk.
     """
-    count = random.randint(FEWEST, MOST)
-    kinds = [True, False, *(random.random() < 0.5 for _ in range(count - 2))]
-    random.shuffle(kinds)
+    makers = [in_transaction, by_itself, in_batches]
+    makers += random.choices(makers, k=random.randint(FEWEST, MOST) - len(makers))
+    random.shuffle(makers)
     written: list[Written] = []
-    for number, transactional in enumerate(kinds, start=len(after) + 1):
-        one = (
-            in_transaction(number, random)
-            if transactional
-            else by_itself(number, [*after, *written], random, slow=slow)
-        )
+    for number, maker in enumerate(makers, start=len(after) + 1):
+        one = maker(number, [*after, *written], random, slow=slow, big=big)
         (source / f"{one.name}.up.sql").write_text(one.forward)
         (source / f"{one.name}.down.sql").write_text("SELECT 1;\n")
         written.append(one)
     return written
 
 
-def in_transaction(number: int, random: random.Random) -> Written:
+def in_transaction(number: int, _before: Sequence[Written], random: random.Random, *, big: bool, **_: bool) -> Written:
     """Return a migration that makes a table and counts itself: run twice without care, it would count two."""
     name, table = f"{number:04}_table", f"t_{number:04}"
     sleeps = [f"SELECT pg_sleep({random.uniform(0.05, 0.3):.2f});" for _ in range(2)]
@@ -49,15 +52,15 @@ def in_transaction(number: int, random: random.Random) -> Written:
         f"INSERT INTO effects (migration) VALUES ('{name}');",
         sleeps[0],
         f"CREATE TABLE IF NOT EXISTS {table} (id int);",
-        f"INSERT INTO {table} SELECT generate_series(1, 100);",
+        f"INSERT INTO {table} SELECT generate_series(1, {BIG_ROWS if big else 100});",
         sleeps[1],
         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS points int;",
     ]
-    return Written(name, "\n".join(lines) + "\n", transactional=True, table=table)
+    return Written(name, "\n".join(lines) + "\n", transactional=True, table=table, counts=True)
 
 
-def by_itself(number: int, before: Sequence[Written], random: random.Random, *, slow: bool) -> Written:
-    """Return a migration of one or two index statements that refuse a transaction."""
+def by_itself(number: int, before: Sequence[Written], random: random.Random, *, slow: bool, **_: bool) -> Written:
+    """Return a migration of one or two index statements that refuse a transaction, perhaps with one that counts it."""
     name = f"{number:04}_index"
     lines, made, dropped = [], [], []
     for letter in "ab"[: random.randint(1, 2)]:
@@ -70,4 +73,24 @@ def by_itself(number: int, before: Sequence[Written], random: random.Random, *, 
         quick = ["(points)", "(partner, points)", "(slowly(id)) WHERE id <= 25"]
         column = "(slowly(id)) WHERE id <= 200" if slow else random.choice(quick)
         lines.append(f"CREATE INDEX CONCURRENTLY {made[-1]} ON ledger {column};")
-    return Written(name, "\n".join(lines) + "\n", transactional=False, made=tuple(made), dropped=tuple(dropped))
+    if counts := random.random() < 0.5:  # beside the others, it has a transaction of its own
+        lines.insert(random.randint(0, len(lines)), f"INSERT INTO effects (migration) VALUES ('{name}');")
+        lines.insert(0, "-- locktender: no-transaction")
+    return Written(
+        name,
+        "\n".join(lines) + "\n",
+        transactional=False,
+        made=tuple(made),
+        dropped=tuple(dropped),
+        statements=len(made) + len(dropped) + counts,
+        counts=counts,
+    )
+
+
+def in_batches(number: int, _before: Sequence[Written], random: random.Random, *, slow: bool, **_: bool) -> Written:
+    """Return a migration that raises every counter by one: a row that is taken twice counts two."""
+    name = f"{number:04}_count"
+    seconds = 0.3 if slow else random.uniform(0.01, 0.08)
+    comment = f"-- locktender: batch table=counted key=id size={BATCH}"
+    text = f"UPDATE counted SET times = times + 1 + (SELECT length(pg_sleep({seconds:.2f})::text))"
+    return Written(name, f"{comment}\n{text};\n", transactional=False, statements=1, batched=True)
