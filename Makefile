@@ -8,6 +8,9 @@ help: ## List the targets
 demo: .venv/ready ## Play the whole story on this machine, then serve it (ARGS=--exit ends after the story)
 	$(RUN) -m demo $(ARGS)
 
+demo-kill: .venv/ready ## Beside `make demo`: kill worker and executor in the middle of a backfill, and see it go on
+	$(RUN) -m demo kill
+
 dev: .venv/ready ## Serve on this machine with own PostgreSQL and Redis (ARGS=PORT)
 	$(RUN) -m controlplane.local dev $(ARGS)
 
@@ -19,6 +22,9 @@ test: .venv/ready ## Run every test against real servers
 
 faults: .venv/ready ## Kill, halt and cut off a real installation; the last line says what came of it (ARGS=20)
 	$(RUN) -m tests.faults $(ARGS)
+
+commits: .venv/ready ## Cut connections around a COMMIT, and crash servers there; the last line counts wrong verdicts (ARGS=100)
+	$(RUN) -m tests.faults.commits $(ARGS)
 
 bench: .venv/ready ## Measure against a baseline; the last line is the figure (ARGS=pipeline)
 	$(RUN) -m benchmarks $(ARGS)
@@ -59,4 +65,4 @@ lock: .venv/ready ## Resolve the dependencies anew
 	$(RUN) -m pip install --quiet --no-deps --editable .
 	touch .venv/ready
 
-.PHONY: help demo dev manage test faults bench check format format-check lint types contracts dependencies templates own-migrations lock
+.PHONY: help demo demo-kill dev manage test faults commits bench check format format-check lint types contracts dependencies templates own-migrations lock

@@ -1,7 +1,7 @@
 """`make demo`: the whole product on this machine, a customer, and a story whose every sentence is checked.
 
-`ARGS=--exit` ends after the story, with 0 if all of it was true. `ARGS=release`, beside a running demo, brings the
-customer's next release into its repository.
+`ARGS=--exit` ends after the story and what `make demo-kill` tells, with 0 if all of it was true. Beside a running demo,
+`ARGS=release` brings the customer's next release into its repository, and `make demo-kill` kills what runs a backfill.
 """
 
 import os
@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import django
 
-from demo.beside import release
+from demo.beside import kill, release
 from demo.stage import Stage, stage
+from demo.targets import MIGRATOR, PRODUCTION
 from demo.teller import StoryBroken, Teller
 from deployments.errors import DeploymentError
 
-USAGE = "usage: make demo | make demo ARGS=--exit | make demo ARGS=release\n"
+USAGE = "usage: make demo | make demo ARGS=--exit | make demo ARGS=release | make demo-kill\n"
 LOOK_SECONDS = 0.5
 
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
             return play(stays=False)
         case ["release"]:
             return release()
+        case ["kill"]:
+            return kill()
     sys.stderr.write(USAGE)
     return 2
 
@@ -41,10 +44,15 @@ def play(*, stays: bool) -> int:
     with stage(teller) as here:
         os.environ.update(here.environment, DJANGO_SETTINGS_MODULE="controlplane.settings")
         django.setup()
-        from demo.story import Story  # noqa: PLC0415 - its models need Django to be set up
+        from demo.killing import Killing  # noqa: PLC0415 - its models need Django to be set up
+        from demo.story import Story  # noqa: PLC0415
 
+        story = Story(here, teller)
         try:
-            waiting = Story(here, teller).tell()
+            waiting = story.tell()
+            if not stays:
+                production = here.targets.connection(PRODUCTION, MIGRATOR)
+                Killing(story.desk, teller, production, os.getpid(), here.revive).tell(waiting)
         except StoryBroken as broken:
             sys.stderr.write(f"{broken}\nWhat the processes said is in {here.folder}.\n")
             return 1
@@ -65,7 +73,8 @@ def serve(here: Stage, teller: Teller, waiting: int) -> None:
         say(f"  [bold]{one.name:6}[/] {one.role.label:14} {one.tries}")
     say("\nWorth trying:")
     for line in (
-        f"pia, then mika if it is asked for, approve run #{waiting}; dana starts it; watch the latency while it runs.",
+        f"pia approves run #{waiting}; dana starts it; watch its batches, and the latency while they run.",
+        "make demo-kill, in another terminal, does the same, and kills worker and executor in the middle of it.",
         f"noor takes it back: {here.url}/runs/{waiting}/rollback/ at the width of a phone.",
         f"ari finds all of it: {here.url}/audit/",
         "make demo ARGS=release, in another terminal, brings the customer's next release: it rewrites a table.",

@@ -1,11 +1,18 @@
-"""What is done beside a running demo: the customer's next release comes into its repository."""
+"""What is done beside a running demo: the customer's next release comes, or what runs a backfill is killed."""
 
+import json
+import os
 import subprocess
 import sys
 
+import django
+
 from controlplane import local
 from demo.releases import RELEASES, Release, put
-from demo.stage import FOLDER, REPOSITORY
+from demo.stage import BESIDE, FOLDER, REPOSITORY
+from demo.teller import StoryBroken, Teller
+
+NO_DEMO = "No demo runs here. Start it with `make demo`, in another terminal.\n"
 
 
 def next_release() -> Release | None:
@@ -18,7 +25,7 @@ def release() -> int:
     """Bring the next release into the repository, have Locktender read it, and return the exit status."""
     environment = local.running(FOLDER)
     if environment is None:
-        sys.stderr.write("No demo runs here. Start it with `make demo`, in another terminal.\n")
+        sys.stderr.write(NO_DEMO)
         return 1
     coming = next_release()
     if coming is None:
@@ -36,3 +43,27 @@ def release() -> int:
             "pia approves, and mika too if its class is high-risk. `make demo` printed where, and how to sign in.\n"
         )
     return synced.returncode
+
+
+def kill() -> int:
+    """Kill what runs the backfill that waits or runs, tell what becomes of it, and return the exit status."""
+    environment, told = local.running(FOLDER), FOLDER / BESIDE
+    if environment is None or not told.exists():
+        sys.stderr.write(NO_DEMO)
+        return 1
+    os.environ.update(environment, DJANGO_SETTINGS_MODULE="controlplane.settings")
+    django.setup()
+    from demo.desk import Desk  # noqa: PLC0415 - its models need Django to be set up
+    from demo.killing import Killing, backfill  # noqa: PLC0415
+
+    run, here, teller = backfill(), json.loads(told.read_text()), Teller()
+    if run is None:
+        sys.stderr.write("No backfill waits or runs: it was done already. The next `make demo` begins anew.\n")
+        return 1
+    try:
+        desk = Desk(here["url"], teller, password=here["password"])
+        Killing(desk, teller, here["production"], here["pid"]).tell(run)
+    except StoryBroken as broken:
+        sys.stderr.write(f"{broken}\nWhat the processes said is in {FOLDER}.\n")
+        return 1
+    return 0

@@ -1,4 +1,4 @@
-"""The customer's releases in order, and how one comes into its repository."""
+"""The customer's releases in order, and how one comes into its repository, and out of it again."""
 
 import shutil
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ RELEASES: tuple[Release, ...] = (
     Release("2.4", "birthdays and rewards"),
     Release("2.5", "level instead of tier"),
     Release("2.6", "amounts in minor units"),
-    Release("2.7", "big identifiers"),
+    Release("2.7", "big identifiers, in one piece"),
     Release("2.8", "phone numbers leave"),
     Release("2.9", "a forgotten index"),
 )
@@ -50,3 +50,9 @@ def put(release: Release, folder: Path) -> list[str]:
     for migration in release.migrations():
         shutil.copytree(migration, migrations / migration.name, dirs_exist_ok=True)
     return [migration.name for migration in release.migrations()]
+
+
+def take_out(release: Release, folder: Path) -> None:
+    """Remove a release's migrations from the repository in `folder`; of one that is not there nothing is."""
+    for migration in release.migrations():
+        shutil.rmtree(folder / "prisma" / "migrations" / migration.name, ignore_errors=True)

@@ -16,14 +16,16 @@ import urllib3
 from controlplane import local
 from controlplane.embedded.children import Children
 from controlplane.embedded.local import GIVEN, LocalServers
+from controlplane.embedded.passwords import write_private
 from controlplane.embedded.processes import free_port
-from demo.releases import TODAY, Release, put
-from demo.targets import APP, PLACES, PRODUCTION, Place, Targets
+from demo.releases import TODAY, Release, put, take_out
+from demo.targets import APP, COPY, MIGRATOR, PLACES, PRODUCTION, Place, Targets
 from demo.teller import StoryBroken, Teller
 from deployments.errors import DeploymentError
 
 FOLDER = local.ROOT / "var" / "demo"
 REPOSITORY = FOLDER / "loyalty"
+BESIDE = "beside"  # the file that tells `make demo-kill` who runs it, and how to sign in
 OF_PROGRAMS = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1"}
 """What the customer's programs get of this process's environment: none of Locktender's secrets."""
 RATE = 50  # purchases a second
@@ -34,6 +36,11 @@ SHORT = {
     "HEALTH_INTERVAL": "1",
     "LATENCY_INTERVAL": "1",
     "SWEEP": "1",
+    # And ten where it has thirty: after so long without a heartbeat another executor takes over.
+    "HEARTBEAT": "2",
+    "SILENCE": "6",
+    "LEASE": "10",
+    "RESEND": "8",  # a worker that begins again may take longer to be ready than the dispatcher does without one
 }
 
 
@@ -52,17 +59,38 @@ class Stage:
         self.url = f"http://127.0.0.1:{self.port}"
         self.password = f"demo-{token_hex(4)}"
         self._children = children
-        self._ports = {place.environment: free_port() for place in PLACES}
+        self._ports = {place.environment: free_port() for place in (*PLACES, COPY)}
         self._services: dict[str, subprocess.Popen[bytes]] = {}
+        self._pool = urllib3.PoolManager(retries=False, timeout=10, maxsize=4)  # onlookers ask beside each other
 
     def release(self, release: Release) -> list[str]:
         """Add what a release brings to the customer's repository, and return the names of its migrations."""
         return put(release, REPOSITORY)
 
+    def take_out(self, release: Release) -> None:
+        """Take what a release brought out of the customer's repository again."""
+        take_out(release, REPOSITORY)
+
     def bring_up(self) -> None:
         """Start Locktender, and return when it answers."""
         local.serve(self._children, self.environment, self.port, debug=False, logs=self.folder)
         local.wait_until_ready(self._children, self.port)
+        told = {
+            "pid": os.getpid(),
+            "url": self.url,
+            "password": self.password,
+            "production": self.targets.connection(PRODUCTION, MIGRATOR),
+        }
+        write_private(self.folder / BESIDE, json.dumps(told))
+
+    def revive(self) -> None:
+        """Start a worker that has ended again, as an init system does."""
+        ended = self._children.ended
+        if ended is not None and "celery" in ended.args:
+            self._children.stop(ended)
+            worker = [sys.executable, *local.WORKER]
+            log = self.folder / "worker.log"
+            self._children.start(worker, known_by="worker", environment=self.environment, cwd=local.ROOT, log=log)
 
     def run_application(self, place: Place, version: str) -> None:
         """Run the customer's application of a version, in place of the one that runs, and return when it answers.
@@ -83,9 +111,14 @@ class Stage:
                 raise StoryBroken(f"Application {version} of {place.environment} does not answer.")
             time.sleep(LOOK_SECONDS)
 
-    def run_load(self) -> None:
-        """Let customers of production buy, from now on."""
-        self._start("demo.load", self.application(PRODUCTION), str(RATE))
+    def run_load(self, place: Place) -> subprocess.Popen[bytes]:
+        """Let customers buy, from now on, and return the process that plays them."""
+        return self._start("demo.load", self.application(place), str(RATE))
+
+    def end_application(self, place: Place, load: subprocess.Popen[bytes]) -> None:
+        """Let a place's customers go, then end its application."""
+        self._children.stop(load)
+        self._children.stop(self._services.pop(place.environment))
 
     def application(self, place: Place) -> str:
         """Return the address of the customer's application."""
@@ -94,16 +127,17 @@ class Stage:
     def health(self, place: Place) -> dict[str, object]:
         """Return what the customer's application says of itself, its HTTP status included; {} while it is away."""
         try:
-            answer = urllib3.request("GET", f"{self.application(place)}/api/health", retries=False, timeout=10)
+            answer = self._pool.request("GET", f"{self.application(place)}/api/health")
         except urllib3.exceptions.HTTPError:
             return {}
         return {"http": answer.status} | json.loads(answer.data)
 
     def stay(self) -> None:
-        """Return when a process ends. Raises ServerEnded when a server does."""
+        """Return when a process ends that is not started again. Raises ServerEnded when a server does."""
         while self._children.ended is None:
             self._servers.require_running()
             time.sleep(LOOK_SECONDS)
+            self.revive()
 
     def failed_requests(self, place: Place) -> int:
         """Return how many requests failed lately, as the customer's application counts them; 1 while it is away."""
@@ -142,6 +176,7 @@ def stage(teller: Teller) -> Iterator[Stage]:
             here.bring_up()
             for one in filling:
                 one.result()
+        targets.copy()
         kept = opened.pop_all()
     with kept:
         yield here

@@ -1,4 +1,4 @@
-"""The two databases of the demo's customer, on the demo's own server: roles, databases, and Locktender's schema."""
+"""The databases of the demo's customer, on the demo's own server, and the roles that use them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from psycopg import sql
 from controlplane.embedded.passwords import kept_password
 from controlplane.embedded.postgres import PostgresServer
 from demo.data import found
+from demo.releases import Release
 
 OWNER, MIGRATOR, APP = "loyalty_owner", "loyalty_migrator", "loyalty_app"
 
@@ -24,8 +25,10 @@ class Place:
 
 
 STAGING = Place("staging", "loyalty_staging", "LOYALTY_STAGING", 100_000)
-PRODUCTION = Place("production", "loyalty_production", "LOYALTY_PRODUCTION", 2_000_000)
+PRODUCTION = Place("production", "loyalty_production", "LOYALTY_PRODUCTION", 1_000_000)
 PLACES = (STAGING, PRODUCTION)
+COPY = Place("copy", "loyalty_copy", "", PRODUCTION.ledger_rows)
+"""Of production, for what is not to be done there. Locktender does not know it."""
 
 
 class Targets:
@@ -46,12 +49,34 @@ class Targets:
             opened.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR)))
         for place in PLACES:
             self._server.ensure_database(place.database, owner=OWNER)
-            with psycopg.connect(self._server.superuser_url(place.database)) as opened:
-                name = sql.Identifier(place.database)
-                for role in (MIGRATOR, APP):
-                    opened.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(role)))
-                opened.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(name, sql.Identifier(MIGRATOR)))
-                opened.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(APP)))
+            self._let_in(place)
+
+    def copy(self) -> None:
+        """Copy production while nobody uses it."""
+        names = (sql.Identifier(COPY.database), sql.Identifier(PRODUCTION.database), sql.Identifier(OWNER))
+        with psycopg.connect(self._server.superuser_url(), autocommit=True) as opened:
+            opened.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY").format(*names))
+        self._let_in(COPY)
+
+    def drop_copy(self) -> None:
+        """Remove the copy, whoever uses it."""
+        with psycopg.connect(self._server.superuser_url(), autocommit=True) as opened:
+            opened.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(COPY.database)))
+
+    def run_plainly(self, release: Release) -> None:
+        """Send a release's migrations to the copy as any tool does: without a limit, and without a guard."""
+        with psycopg.connect(self.connection(COPY, MIGRATOR), autocommit=True) as opened:
+            opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER)))
+            for migration in release.migrations():
+                opened.execute((migration / "migration.sql").read_bytes())
+
+    def _let_in(self, place: Place) -> None:
+        with psycopg.connect(self._server.superuser_url(place.database)) as opened:
+            name = sql.Identifier(place.database)
+            for role in (MIGRATOR, APP):
+                opened.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(role)))
+            opened.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(name, sql.Identifier(MIGRATOR)))
+            opened.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(APP)))
 
     def fill(self, place: Place) -> None:
         """Bring a database to where the customer is today: schema, history and data."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import psycopg
 
-CONNECTIONS = 4
+CONNECTIONS = 12
 WAIT_SECONDS = 5  # for one of them
 LIMITS = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'"
 

@@ -1,5 +1,6 @@
 -- AlterTable
-ALTER TABLE "transactions" ADD COLUMN     "amount_minor" BIGINT;
+ALTER TABLE "transactions" ADD COLUMN     "amount_minor" BIGINT,
+ADD COLUMN     "revision" INTEGER NOT NULL DEFAULT 0;
 
 -- Until every application writes the new column, the database does.
 CREATE FUNCTION "transactions_write_amount_minor"() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,3 +1,0 @@
--- Every purchase of this part has the amount in minor units
--- expect: 0
-SELECT count(*) FROM transactions WHERE id >= 750001 AND amount_minor IS DISTINCT FROM amount * 100;
