@@ -21,6 +21,7 @@ from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.postgres.guard import Budget, Guard
 from deployments.postgres.ledger import FORWARD, entries_of_job, has_begun
 from deployments.postgres.script import Script, Sent, prepare
+from deployments.postgres.sessions import end_strays
 from deployments.postgres.stopped import CancelledTooLate, GuardLost
 from deployments.postgres.transactional import Worker, run_file
 
@@ -111,6 +112,7 @@ class Migrate:
         timings: Timings,
     ) -> None:
         with session(ctx.target, name=ctx.holder.session_name) as opened:
+            end_strays(opened, ctx.target, ctx.holder)
             require_as_planned(opened, ctx)
             done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
             if not has_begun(opened, ctx.job.pk):

@@ -1,4 +1,4 @@
-"""Ending the sessions of an executor that was taken over, before anything new is started."""
+"""Ending the sessions of an executor that was taken over or lost its link, before anything new is started."""
 
 import time
 from dataclasses import dataclass
@@ -20,16 +20,34 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND substring(application_name FROM '^{NAME_PREFIX}job=[0-9]+/fence=([0-9]+)$')::numeric < %(fence)s
 """
 
+# A link that broke may be whole at the server's end: it waits there, in a transaction, with its locks.
+STRAYS = """
+SELECT pid, backend_start FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = %(name)s
+"""
+
 
 def end_predecessors(session: Session, target: Target, holder: Holder) -> int:
     """End the sessions of earlier executors and wait until they are gone: until then a COMMIT of theirs may still land.
 
     Returns how many were ended. Raises InDoubt if one does not go within 30 seconds.
     """
+    return _end(session, PREDECESSORS, {"fence": holder.fence}, target)
+
+
+def end_strays(session: Session, target: Target, holder: Holder) -> int:
+    """End every other session of this executor on the target, and wait until they are gone; return how many there were.
+
+    For the beginning of an attempt, when it has no other. Raises InDoubt if one does not go within 30 seconds.
+    """
+    return _end(session, STRAYS, {"name": holder.session_name}, target)
+
+
+def _end(session: Session, query: str, values: dict[str, object], target: Target) -> int:
     deadline = time.monotonic() + PATIENCE_SECONDS
     ended: set[tuple[int, object]] = set()
-    while predecessors := session.execute(PREDECESSORS, {"fence": holder.fence}).fetchall():
-        for pid, started in predecessors:
+    while found := session.execute(query, values).fetchall():
+        for pid, started in found:
             session.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
                 [pid, started],
@@ -38,7 +56,7 @@ def end_predecessors(session: Session, target: Target, holder: Holder) -> int:
         if time.monotonic() > deadline:
             raise InDoubt(
                 what=f"an earlier attempt on {target.name}",
-                why=f"{len(predecessors)} of its sessions do not end within {PATIENCE_SECONDS:.0f} s",
+                why=f"{len(found)} of its sessions do not end within {PATIENCE_SECONDS:.0f} s",
             )
         time.sleep(LOOK_SECONDS)
     return len(ended)

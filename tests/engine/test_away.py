@@ -4,15 +4,21 @@ import threading
 from datetime import timedelta
 from functools import partial
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from deployments.pipelines import asking
+from deployments.pipelines.executor import context
+from deployments.pipelines.migrate import Migrate
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS
 from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.postgres.stopped import CancelledOnRequest
+from deployments.services.transition import claim_job
+from tests.engine.conftest import actor
 from tests.engine.processes import eventually
 from tests.engine.stages import Stage, stored
+from tests.postgres.places import Stopper
 
 
 @pytest.fixture
@@ -127,3 +133,28 @@ def test_a_person_can_stop_the_waiting_for_a_target_that_is_away(stage, monkeypa
 
 def away(stage, *_):
     raise TargetUnreachable(target=stage.target.name, detail="no route")
+
+
+def test_a_session_that_the_server_holds_on_to_after_the_link_broke_is_not_in_the_way_of_the_next_attempt(rewards):
+    """Its client is gone and it does not know: it waits in its transaction, and would hold the fence for ever."""
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    rewards.sync()
+    job = rewards.start(rewards.plan())
+    job = claim_job(job.pk, executor="here", lease=timedelta(minutes=1), actor=actor("dana"))
+    ctx = context(job, Stopper())
+    with (
+        rewards.connect(application_name=ctx.holder.session_name) as stray,
+        rewards.connect(application_name="shop") as shop,
+    ):
+        stray.autocommit = False
+        stray.execute("SELECT fence FROM locktender.fence FOR UPDATE")
+        stray.execute("CREATE TABLE half (id int)")
+
+        Migrate().run(ctx)
+
+        with pytest.raises(psycopg.OperationalError):
+            stray.commit()
+        assert shop.execute("SELECT to_regclass('ledger')::text, to_regclass('half')::text").fetchone() == (
+            "ledger",
+            None,
+        )

@@ -15,7 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Lane:
     target: Target
     server: PostgresServer
     text: str = ""  # of the migration that is run
-    doubt: str = ""
+    told: str = ""  # the last error, for whoever reads a wrong verdict
 
     def case(self, number: int, rule: Rule, manner: str = IN_TRANSACTION) -> str:
         """Run one migration through a rule, and then undisturbed; return what is wrong, or ""."""
@@ -69,27 +69,32 @@ class Lane:
         found = self._happened(number)
         part = found == PARTLY and said == 0 and manner is not IN_TRANSACTION  # what is done stays done, and is said so
         if found != said and not part:
-            return f"said {said}, and it happened {found} times {self.doubt}"
+            return f"said {said}, and it happened {found} times ({self.told})"
         if said == 0:
             self.proxy.rule = _pass_on
             said = self._run(number)
             if (found := self._happened(number)) != 1:
-                return f"run again undisturbed said {said}, and it happened {found} times {self.doubt}"
+                return f"run again undisturbed said {said}, and it happened {found} times ({self.told})"
         return "" if getattr(rule, "done", True) else "its COMMIT never passed"
 
     def _run(self, number: int) -> int:
         """Return how often the engine says that it is committed; before another try it asks the history."""
-        with suppress(DeploymentError, psycopg.Error), self.place.desk(job=number, target=self.target) as desk:
-            return self._at(desk, number)
+        self.told = ""
+        try:
+            with self.place.desk(job=number, target=self.target) as desk:
+                return self._at(desk, number)
+        except (DeploymentError, psycopg.Error) as error:
+            self.told = f"{type(error).__name__}: {error}"
         return 0
 
     def _at(self, desk: Desk, number: int) -> int:
         try:
             desk.run(script(self.text, f"{number:05}_marking"))
         except InDoubt as doubt:
-            self.doubt = str(doubt)
+            self.told = f"InDoubt: {doubt}"
             return IN_DOUBT  # the server is there again within seconds: it can be known
-        except (DeploymentError, psycopg.Error):
+        except (DeploymentError, psycopg.Error) as error:
+            self.told = f"{type(error).__name__}: {error}"
             return 0
         return 1
 

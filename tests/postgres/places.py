@@ -11,11 +11,12 @@ from uuid import UUID
 import psycopg
 
 from deployments.postgres.alone import run_alone
-from deployments.postgres.connect import Holder, Target
+from deployments.postgres.connect import Holder, Target, session
 from deployments.postgres.guard import Budget, Guard
 from deployments.postgres.history import LayoutHistory, SqlPairsHistory
 from deployments.postgres.ledger import FORWARD
 from deployments.postgres.script import Limits, Script, prepare
+from deployments.postgres.sessions import end_strays
 from deployments.postgres.stopped import CancelledOnRequest, PausedOnRequest
 from deployments.postgres.transactional import Worker, run_file
 
@@ -134,8 +135,10 @@ class Place:
         target: Target | None = None,
         tell: Callable | None = None,
     ) -> Iterator[Desk]:
-        """Open a guard, and hand out a worker under its eyes."""
+        """Open a guard, and hand out a worker under its eyes, as the step does it at the beginning of an attempt."""
         holder, stop, lines = Holder(run=1, job=job, fence=fence), Stopper(), []
+        with session(self.target, name=holder.session_name) as opened:
+            end_strays(opened, self.target, holder)
         with Guard(self.target, holder, budget=budget, interval=INTERVAL, stop=stop) as guard:
             worker = Worker(
                 target=target or self.target,
