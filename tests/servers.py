@@ -14,22 +14,32 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from controlplane.embedded import AlreadyStarted, LocalServers
+from controlplane.embedded import AlreadyStarted, LocalServers, PostgresNotFound, ProgramUnusable
+from controlplane.embedded.binaries import PostgresBinaries, find_postgres, postgres_places
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")  # noqa: S108 # a database is cloned here in 20 ms; on a disk it takes up to 160
 ROOM_BYTES = 4 * 2**30
 SUPERUSER_URL = "LOCKTENDER_TEST_SUPERUSER_URL"
+MAJOR = "LOCKTENDER_TEST_MAJOR"
+"""The major version of PostgreSQL that the tests run on, such as "15"; by default the newest there is."""
+MORE = "LOCKTENDER_TEST_POSTGRES"
+"""Further folders with the programs of a version, such as those of unpacked packages, with colons between them."""
 SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
     "max_prepared_transactions": "20",
-    "scram_iterations": "1",  # for passwords that are set from now on: thousands of sessions sign in, at 3 ms each
 }
+SCRAM_ITERATIONS_SINCE = 16
+QUICK_SIGN_IN = {"scram_iterations": "1"}  # for passwords set from now on: thousands of sessions sign in, at 3 ms each
 
 started = ExitStack()
+
+# Hundreds of processes of a run read the same modules: compiling them anew takes more than half of a start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,7 +50,9 @@ def pytest_load_initial_conftests() -> None:
     remove_leftovers()
     folder = place() / str(os.getpid())
     started.callback(shutil.rmtree, folder)
-    servers = started.enter_context(LocalServers(folder, given={}, settings=SETTINGS, durable=False))
+    binaries = asked_for(int(os.environ[MAJOR])) if os.environ.get(MAJOR) else find_postgres()
+    settings = SETTINGS | (QUICK_SIGN_IN if binaries.major >= SCRAM_ITERATIONS_SINCE else {})
+    servers = started.enter_context(LocalServers(folder, given={}, settings=settings, binaries=binaries, durable=False))
     os.environ |= servers.environment() | {
         "SECRET_KEY": "of-tests-only",
         "ARTIFACTS": str(folder / "artifacts"),
@@ -52,6 +64,27 @@ def pytest_load_initial_conftests() -> None:
     subprocess.run([sys.executable, ROOT / "manage.py", "migrate", "--verbosity=0"], check=True)
 
 
+def binaries_of(major: int) -> PostgresBinaries | None:
+    """Return the programs of this version, or None if the machine has none."""
+    given = [Path(one) for one in os.environ.get(MORE, "").split(os.pathsep) if one]
+    for folder in (*given, *postgres_places()):
+        try:
+            found = find_postgres([folder])
+        except (PostgresNotFound, ProgramUnusable):
+            continue
+        if found.major == major:
+            return found
+    return None
+
+
+def asked_for(major: int) -> PostgresBinaries:
+    """Return the programs of this version. Ends the test run if the machine has none: it was asked for."""
+    if (found := binaries_of(major)) is None:
+        raise pytest.UsageError(f"{MAJOR}={major}, and this machine has no PostgreSQL {major}")
+    return found
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist's own answer, or it would never be asked
 def pytest_xdist_auto_num_workers() -> int | None:
     """Return how many workers `-n auto` is: half as many again as processors, because many tests wait for a server."""
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
@@ -82,6 +115,12 @@ def remove_leftovers() -> None:
     """Stop and remove the servers of test runs that were killed. Those of a live one are locked, and left alone."""
     for folder in place().glob("*"):
         with suppress(AlreadyStarted):
-            with LocalServers(folder, given={}, durable=False):
+            with LocalServers(folder, given={}, binaries=written_by(folder / "postgres"), durable=False):
                 pass
             shutil.rmtree(folder)
+
+
+def written_by(data: Path) -> PostgresBinaries | None:
+    """Return the programs of the version that wrote this data; None where there is none."""
+    version = data / "PG_VERSION"
+    return binaries_of(int(version.read_text())) if version.exists() else None

@@ -138,7 +138,7 @@ def _concurrently(case: Case) -> tuple[Risk, str] | None:
     """A unique index refuses what the application could write until now, and may fail on what is there."""
     table = case.seen.before.find(case.change.table)
     leftover = leftover_of(table, case.seen.statement.tree) if table else None
-    first = "; an unfinished index of that name is dropped first" if leftover else ""
+    first = "; Locktender drops the unfinished index of that name first" if leftover else ""
     if case.change.unique:
         told = "builds unique index {s} concurrently: equal rows make it fail and leave it invalid"
         return Risk.CONTROLLED, told + first

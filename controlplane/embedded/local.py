@@ -10,6 +10,7 @@ from typing import Self
 
 import psycopg
 
+from controlplane.embedded.binaries import PostgresBinaries
 from controlplane.embedded.control_database import SignIn, ensure_control_database
 from controlplane.embedded.errors import DatabaseHalfGiven, ServerEnded
 from controlplane.embedded.interruptions import Interruptions
@@ -40,12 +41,13 @@ class LocalServers:
         *,
         given: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        binaries: PostgresBinaries | None = None,
         durable: bool = True,
     ) -> None:
         """Prepare; nothing is started or written.
 
         `given` is the environment to look into, by default this process's; an empty value counts as absent.
-        `settings` and `durable` are those of PostgresServer.
+        `settings`, `binaries` and `durable` are those of PostgresServer.
 
         Raises DatabaseHalfGiven if only one of DATABASE_URL and DATABASE_OWNER_URL is given.
         """
@@ -54,7 +56,9 @@ class LocalServers:
         self._require_both_or_neither()
         self.folder = folder.resolve()
         self.postgres = (
-            None if "DATABASE_URL" in self._given else PostgresServer(self.folder, settings=settings, durable=durable)
+            None
+            if "DATABASE_URL" in self._given
+            else PostgresServer(self.folder, settings=settings, binaries=binaries, durable=durable)
         )
         self.redis = None if "REDIS_URL" in self._given else RedisServer(self.folder)
         self._stack = ExitStack()

@@ -14,7 +14,7 @@ from tests.checks.worlds import world
 GIVEN = "CREATE TABLE users (id int, name text, state text); CREATE INDEX by_name ON users (name);"
 BY_NAME = "CREATE INDEX CONCURRENTLY by_name ON users (name)"
 USERS = Name("public", "users")
-FIRST = "; an unfinished index of that name is dropped first"
+FIRST = "; Locktender drops the unfinished index of that name first"
 
 
 def left_over(given: str = GIVEN) -> World:

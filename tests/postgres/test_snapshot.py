@@ -146,7 +146,7 @@ CHANGES = {
         {"table public.ledger"},
     ),
     "a constraint that is not validated": (
-        "ALTER TABLE users ADD CONSTRAINT named NOT NULL name NOT VALID",
+        "ALTER TABLE users ADD CONSTRAINT named CHECK (name <> '') NOT VALID",
         "ALTER TABLE users DROP CONSTRAINT named",
         {"table public.users"},
     ),
@@ -190,7 +190,10 @@ def test_an_index_that_became_invalid_shows(shop):
 
 
 def test_validating_a_constraint_shows(shop):
-    for change in ("ADD CONSTRAINT named NOT NULL name NOT VALID", "ADD CONSTRAINT long CHECK (name <> '') NOT VALID"):
+    changes = ["ADD CONSTRAINT long CHECK (name <> '') NOT VALID"]
+    if shop.rows("SELECT current_setting('server_version_num')::int >= 180000") == [(True,)]:
+        changes.append("ADD CONSTRAINT named NOT NULL name NOT VALID")
+    for change in changes:
         shop.do(f"ALTER TABLE users {change}")
         before = look(shop)
 

@@ -5,18 +5,12 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from controlplane.embedded import PostgresNotFound, ProgramUnusable
-from controlplane.embedded.binaries import PostgresBinaries, find_postgres, postgres_places
 from controlplane.embedded.postgres import PostgresServer
-from tests.servers import SUPERUSER_URL, place
-
-MORE = "LOCKTENDER_TEST_POSTGRES"
-"""Further folders with the programs of a version, such as those of unpacked packages, with colons between them."""
+from tests.servers import SUPERUSER_URL, binaries_of, place
 
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "logical"}
 
@@ -29,7 +23,7 @@ def server_of(version: int) -> Iterator[str]:
         if connection.info.server_version // 10000 == version:
             yield url
             return
-    if (binaries := _binaries(version)) is None:
+    if (binaries := binaries_of(version)) is None:
         pytest.skip(f"this machine has no PostgreSQL {version}")
     folder = place() / f"locks-{uuid.uuid4().hex}"
     try:
@@ -37,15 +31,3 @@ def server_of(version: int) -> Iterator[str]:
             yield server.superuser_url()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _binaries(version: int) -> PostgresBinaries | None:
-    given = [Path(one) for one in os.environ.get(MORE, "").split(os.pathsep) if one]
-    for folder in (*given, *postgres_places()):
-        try:
-            found = find_postgres([folder])
-        except (PostgresNotFound, ProgramUnusable):
-            continue
-        if found.major == version:
-            return found
-    return None
