@@ -1,6 +1,8 @@
 # Every target is one line. `make` alone lists them.
 PYTHON ?= python3
 RUN = .venv/bin/python
+# Our programs start many others: without what Python keeps compiled, every start takes twice as long and more.
+export PYTHONDONTWRITEBYTECODE =
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile

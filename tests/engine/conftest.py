@@ -1,8 +1,6 @@
 """A rewards application with SQL pairs, its staging and production targets, and executors for its runs."""
 
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from deployments.services.decide import decide, start
 from deployments.services.plan import request_deploy, request_rollback
 from deployments.services.sync import Synced, sync
 from deployments.sources import folder
+from tests.forked import Program
 from tests.servers import SUPERUSER_URL
 
 MIGRATOR = "migrator"
@@ -86,15 +85,10 @@ class Rewards:
         """Start a run and return its job."""
         return start(run, actor=actor("dana")).jobs.get()
 
-    def executor(self, job: Job, **environment: str) -> subprocess.Popen[str]:
+    def executor(self, job: Job, **environment: str) -> Program:
         """Start an executor in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, settings.BASE_DIR / "manage.py", "execute_job", str(job.pk)],
-            env=os.environ | self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        together = os.environ | self.environment | environment
+        return Program("manage.py", "execute_job", str(job.pk), environment=together, is_heard=True)
 
     def execute(self, job: Job, **environment: str) -> Job:
         """Run an executor to its end and return the job as it is then.

@@ -1,30 +1,22 @@
 """Dispatchers and workers as processes of their own, and waiting for what they do."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
 from django.db import connection
 
 from deployments.models import Job, WorkerBeat
+from tests.forked import Program
 
 PATIENCE_SECONDS = 90
 
 
 @contextmanager
-def process(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python process for the length of the block."""
-    started = subprocess.Popen(
-        [sys.executable, *arguments],
-        env=os.environ | environment,
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    )
+def process(*arguments: str, environment: dict[str, str]) -> Iterator[Program]:
+    """Run a program of the product for the length of the block."""
+    started = Program(*arguments, environment=os.environ | environment)
     try:
         yield started
     finally:
@@ -38,9 +30,9 @@ def dispatcher(environment: dict[str, str]):
 
 
 @contextmanager
-def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def worker(environment: dict[str, str]) -> Iterator[Program]:
     """Run a Celery worker, ready."""
-    arguments = ("-m", "celery", "-A", "controlplane", "worker", "-Q", "jobs", "-c", "1", "-l", "WARNING")
+    arguments = ("celery", "-A", "controlplane", "worker", "-Q", "jobs", "-c", "1", "-l", "WARNING")
     with process(*arguments, environment=environment) as started:
         eventually(WorkerBeat.objects.filter(queue="jobs").exists)
         yield started
