@@ -35,6 +35,7 @@ def sync(application: Application, *, found: Found, commit: str, actor: Actor) -
         known: dict[str, set[str]] = {}
         for name, digest in Migration.objects.filter(application=application).values_list("name", "digest"):
             known.setdefault(name, set()).add(digest)
+        _store_scripts(found)
         stored = [_store(application, one, found.layout) for one in found.migrations]
         new = tuple(one.name for one in stored if one.name not in known)
         changed = tuple(one.name for one in stored if one.digest not in known.get(one.name, {one.digest}))
@@ -51,16 +52,21 @@ def sync(application: Application, *, found: Found, commit: str, actor: Actor) -
     return Synced(release, new, changed, violations, gone)
 
 
+def _store_scripts(found: Found) -> None:
+    """Store the scripts that are new, in one order: two syncs that have some in common would end in a deadlock."""
+    every = [body for files in found.migrations for body in _parts(files).values()] + [found.smoke]
+    bodies = {hashlib.sha256(body).hexdigest(): body for body in every if body is not None}
+    there = set(Script.objects.filter(sha256__in=bodies).values_list("sha256", flat=True))
+    new = [Script(sha256=digest, body=bodies[digest]) for digest in sorted(bodies.keys() - there)]
+    Script.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def _parts(files: MigrationFiles) -> dict[str, bytes | None]:
+    return {"forward": files.forward, "rollback": files.rollback, "verify": files.verify, "notes": files.notes}
+
+
 def _store(application: Application, files: MigrationFiles, layout: Layout) -> Migration:
-    scripts = {
-        part: None if body is None else _script(body)
-        for part, body in (
-            ("forward", files.forward),
-            ("rollback", files.rollback),
-            ("verify", files.verify),
-            ("notes", files.notes),
-        )
-    }
+    scripts = {part: None if body is None else _script(body) for part, body in _parts(files).items()}
     addresses = "\n".join(f"{part} {script.sha256 if script else ''}" for part, script in scripts.items())
     migration, _ = Migration.objects.get_or_create(
         application=application,

@@ -1,4 +1,4 @@
-"""An executor that waits, warm, for the number of its job, and then dies or halts at a named place: run as a module.
+"""An executor that dies or halts at a named place, or whose disk is full. A fork server is told to be one.
 
 The places are the product's own crash points, and some more that are made here by wrapping functions.
 """
@@ -55,15 +55,16 @@ class Trap:
         return trapped
 
 
-def main() -> None:
-    """Set the trap, say that it is set, read the job's number, execute."""
+def execute(words: list[str]) -> None:
+    """Set the trap and execute the job that is the first of the words. This process is good for nothing else then."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("job", type=int)
     parser.add_argument("--at", choices=PLACES, default="")
     parser.add_argument("--occurrence", type=int, default=1)
     parser.add_argument("--signal", choices=["SIGKILL", "SIGSTOP", "SIGTERM"], default="SIGKILL")
     parser.add_argument("--blind", action="store_true", help="does not notice that time has passed")
     parser.add_argument("--disk", type=int, help="so many bytes in a file, and the disk is full for it and its dump")
-    wanted = parser.parse_args()
+    wanted = parser.parse_args(words)
     trap = Trap(wanted.at, occurrence=wanted.occurrence, number=signal.Signals[wanted.signal])
     for module in [one for name, one in sys.modules.items() if name.startswith("deployments.")]:
         if getattr(module, "crash_point", None) is crash_point:
@@ -75,10 +76,4 @@ def main() -> None:
         Control.require_may_start = lambda _self: None  # type: ignore[method-assign]
     if wanted.disk:
         resource.setrlimit(resource.RLIMIT_FSIZE, (wanted.disk, resource.RLIM_INFINITY))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    executor.execute(int(sys.stdin.readline()))
-
-
-if __name__ == "__main__":
-    main()
+    executor.execute(wanted.job)

@@ -1,17 +1,19 @@
 """Faults one after the other and side by side: each with its own runs, each judged, each told in one line."""
 
 import random
-import sys
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from deployments.errors import DeploymentError
 from deployments.selectors.audit import check_chain
-from tests.faults.cases import Case, Places, asked, forget_connections
+from tests.faults.cases import Case, forget_connections
 from tests.faults.kinds import EARLY, LOCAL, WIDE, Kind
-from tests.faults.oracle import DOUBLED, LOST, WRONG, Problem, judge
+from tests.faults.oracle import WRONG, Problem, judge
+from tests.faults.places import Places, asked
+from tests.faults.shares import Share, Told
 from tests.faults.world import World
 
 LANES = 3  # faults that disturb nobody else go side by side
@@ -46,37 +48,47 @@ def kinds(count: int, *, only: str, random: random.Random) -> list[Kind]:
     return chosen[:count]
 
 
-def run(world: World, *, count: int, seed: int, only: str) -> Counter[str]:
-    """Do the faults, tell of each, and return how many problems of each kind there were.
+def run(
+    world: World, share: Share, *, numbers: Sequence[int], seed: int, only: str, tell: Callable[[Told], None]
+) -> None:
+    """Do this world's share of the faults and tell of each.
 
-    Those of one run go side by side, with one at a time of those that every run must bear; then, one after the other,
-    those after which the verdict of any run could be another.
+    Those of one run go side by side, with one at a time of those that every run in the world must bear. Those after
+    which the verdict of any run could be another have the world to themselves: before the others, or after them.
     """
     places = Places(world)
-    problems: Counter[str] = Counter()
-    chosen = list(enumerate(kinds(count, only=only, random=random.Random(seed)), start=1))  # noqa: S311 # a game
-    lanes, wide = ThreadPoolExecutor(LANES), ThreadPoolExecutor(1)
+    chosen = list(enumerate(kinds(max(numbers), only=only, random=random.Random(seed)), start=1))  # noqa: S311 # a game
+    asked_for = [one for one in chosen if one[0] in numbers]
+    alone = [one for one in asked_for if one[1].alone]
+    wide = [one for one in asked_for if one[1].wide and not one[1].alone]
+    local = [one for one in asked_for if not one[1].wide]
 
-    def begun(numbered: tuple[int, Kind]) -> Future[Outcome]:
-        number, kind = numbered
-        return (wide if kind.wide else lanes).submit(fault, world, places, number, kind, seed=seed)
+    def all_of(mine: Iterable[tuple[int, Kind]]) -> None:
+        for number, kind in mine:
+            outcome = fault(world, places, number, kind, seed=seed)
+            text = [str(outcome)]
+            while world.supervisor.surprises:
+                text.append(f"      note: {world.supervisor.surprises.pop(0)}")
+            tell(Told("\n".join(text), Counter(one.kind for one in outcome.problems)))
 
-    try:
-        for is_alone in (False, True):
-            under_way = [begun(one) for one in chosen if one[1].alone is is_alone]
-            for done in as_completed(under_way):
-                outcome = done.result()
-                problems.update(one.kind for one in outcome.problems)
-                tell(str(outcome))
-                while world.supervisor.surprises:
-                    tell(f"      note: {world.supervisor.surprises.pop(0)}")
-    finally:
-        for pool in (lanes, wide):
-            pool.shutdown(wait=False, cancel_futures=True)
+    def side_by_side() -> None:
+        with ThreadPoolExecutor() as lanes:
+            under_way = [lanes.submit(all_of, share.of("local", local)) for _ in range(LANES)]
+            under_way.append(lanes.submit(all_of, share.of("wide", wide)))
+            try:
+                for lane in as_completed(under_way):
+                    lane.result()
+            except BaseException:
+                share.close()
+                raise
+
+    def one_by_one() -> None:
+        all_of(share.of("alone", alone))
+
+    for part in (one_by_one, side_by_side) if share.begins_alone else (side_by_side, one_by_one):
+        part()
     if not asked(check_chain).is_whole:
-        problems[WRONG] += 1
-        tell("the audit chain is broken")
-    return problems
+        tell(Told("the audit chain is broken", Counter({WRONG: 1})))
 
 
 def fault(world: World, places: Places, number: int, kind: Kind, *, seed: int) -> Outcome:
@@ -84,43 +96,45 @@ def fault(world: World, places: Places, number: int, kind: Kind, *, seed: int) -
     outcome = Outcome(number, kind)
     began = time.monotonic()
     forget_connections()
-    taken = [places.take() for _ in range(WIDE_CASES if kind.alone else 1)]
+    copies = range(WIDE_CASES if kind.alone and not kind.big else 1)
     cases = [
-        Case(world, place, random.Random(f"{seed}/{number}/{copy}"))  # noqa: S311 # the same
-        for copy, place in enumerate(taken)
+        Case(world, places.take(f"{number}-{copy}"), random.Random(f"{seed}/{number}/{copy}"))  # noqa: S311 # the same
+        for copy in copies
     ]
     for case in cases:
         case.write(slow=kind.slow, big=kind.big)
         case.plan()
     if kind.arm is not None:
-        cases[0].arm(*kind.arm(cases[0]))
+        cases[0].options = kind.arm(cases[0])
     if kind.inject in EARLY:
         outcome.told = kind.inject(cases[0])
     for case in cases:
         case.start()
     if kind.inject not in EARLY:
         outcome.told = kind.inject(cases[0])
-    for case in cases:
-        finish(case, kind, outcome)
-    if not outcome.problems and not kind.big:  # nobody is to dump so much in every run after it
+    finish(cases, kind, outcome)
+    if not outcome.problems:
         for case in cases:
-            places.give_back(case.place)
+            places.let_go(case.place)
     outcome.seconds = time.monotonic() - began
     forget_connections()
     return outcome
 
 
-def finish(case: Case, kind: Kind, outcome: Outcome) -> None:
-    """Wait for the end of a run, judge it, and have what it left undone done by another."""
-    ended = case.wait_for_end() is not None
-    settled = ended and case.wait_for_executors()
-    case.end()
-    outcome.problems += judge(case, ended=ended, settled=settled, ends=kind.ends, refusals=kind.refusals)
-    case.job.refresh_from_db()
-    of = len(case.run.plan["migrations"])
-    outcome.ends.append(f"{case.job.state} {case.job.applied}/{of} by {case.job.claims} executors")
-    if not outcome.problems and case.job.state != "succeeded":
-        do_the_rest(case, outcome)
+def finish(cases: Sequence[Case], kind: Kind, outcome: Outcome) -> None:
+    """Wait for the end of every run, judge it, and have what it left undone done by another."""
+    ended = [case.wait_for_end() is not None for case in cases]
+    settled = [has_ended and case.wait_for_executors() for case, has_ended in zip(cases, ended, strict=True)]
+    for case in cases:
+        case.end()
+    for case, has_ended, is_settled in zip(cases, ended, settled, strict=True):
+        problems = judge(case, ended=has_ended, settled=is_settled, ends=kind.ends, refusals=kind.refusals)
+        case.job.refresh_from_db()
+        of = len(case.run.plan["migrations"])
+        outcome.ends.append(f"{case.job.state} {case.job.applied}/{of} by {case.job.claims} executors")
+        outcome.problems += problems
+        if not problems and case.job.state != "succeeded":
+            do_the_rest(case, outcome)
 
 
 def do_the_rest(case: Case, outcome: Outcome) -> None:
@@ -138,14 +152,3 @@ def do_the_rest(case: Case, outcome: Outcome) -> None:
     problems = judge(rest, ended=ended, settled=settled, ends=frozenset({"succeeded"}), refusals=nothing)
     outcome.problems += [Problem(one.kind, f"the remainder: {one.text}") for one in problems]
     outcome.ends.append("the remainder " + ("succeeded" if not problems else "did not"))
-
-
-def tell(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def total(count: int, problems: Counter[str]) -> str:
-    """Return the last line."""
-    return f"{count} faults: {problems[DOUBLED]} doubled, {problems[LOST]} lost, {problems[WRONG]} wrong verdicts"

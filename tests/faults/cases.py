@@ -4,132 +4,31 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
-import psycopg
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from deployments.actors import COMMAND_LINE, Actor, person
-from deployments.models import ControlPlane, Database, Job, MigrationRun, Policy, Step, User
-from deployments.models.grant import Role
-from deployments.pipelines.observing import observe_database, target_of
-from deployments.postgres.ledger import install, installation_sql
-from deployments.services import decide, setup
+from deployments.actors import COMMAND_LINE
+from deployments.models import Job, MigrationRun, Step
+from deployments.pipelines.observing import observe_database
+from deployments.services import decide
 from deployments.services.plan import request_deploy
 from deployments.services.sync import sync
 from deployments.sources import folder
 from deployments.states import RUN_FINAL, RunState
-from tests.faults.processes import ROOT, executors, is_stopped, send
-from tests.faults.scripts import COUNTED_ROWS, Written, write
+from tests.faults.forked import Forked
+from tests.faults.places import LOOK_SECONDS, OURS, Place, asked, requester
+from tests.faults.processes import executors, is_executor, is_stopped, send
+from tests.faults.scripts import write
 from tests.faults.world import World
 
-T = TypeVar("T")
-
 PATIENCE_SECONDS = 60.0  # a run that has not ended by then is lost
-LOOK_SECONDS = 0.05
-REQUESTER, ON_CALL = "dana", "noor"
-MIGRATOR, PASSWORD = "migrator", "of-faults-only"
-TEMPLATE = "faults_template"
-LEDGER_ROWS = 30_000
-PREPARE = f"""
-CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, migration text NOT NULL);
-CREATE TABLE ledger (id int PRIMARY KEY, points int NOT NULL, partner int NOT NULL);
-INSERT INTO ledger SELECT n, n * 7919 % 10007, n % 97 FROM generate_series(1, {LEDGER_ROWS}) n;
-CREATE TABLE counted (id int PRIMARY KEY, times int NOT NULL DEFAULT 0);
-INSERT INTO counted SELECT generate_series(1, {COUNTED_ROWS});
-ANALYZE counted;
-CREATE FUNCTION slowly(value int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-    'BEGIN PERFORM pg_sleep(0.01); RETURN value; END';
-"""
-OURS = "application_name LIKE 'locktender/job={job}/%'"
-
-
-def asked(read: Callable[[], T], *, patience_seconds: float = 30.0) -> T:
-    """Return what the control database answers, through a restart of it."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        try:
-            return read()
-        except (OperationalError, InterfaceError):
-            connections.close_all()
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LOOK_SECONDS)
-
-
-def requester() -> Actor:
-    """Return the person who asks for every run."""
-    return person(User.objects.get(username=REQUESTER))
-
-
-@dataclass
-class Place:
-    """One target: its database, its folder of migrations, and everything that was ever written there."""
-
-    name: str
-    server: str  # connection string
-    source: Path
-    secret: Path  # says where the server is
-    database: Database
-    written: list[Written] = field(default_factory=list)
-
-    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Open a session with the target that no fault is meant for."""
-        return psycopg.connect(self.server, autocommit=True, application_name="oracle")
-
-
-class Places:
-    """The targets of a campaign. A target where something went wrong is left alone afterwards."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._free: list[Place] = []
-        self._count = 0
-        self._lock = threading.Lock()
-        setup.grant(REQUESTER, Role.DEVELOPER, actor=COMMAND_LINE)
-        setup.grant(ON_CALL, Role.ON_CALL, actor=COMMAND_LINE)
-        world.targets.ensure_role(MIGRATOR, password=PASSWORD)
-        world.targets.ensure_database(TEMPLATE, owner=MIGRATOR)
-        with psycopg.connect(world.targets.url(TEMPLATE, role=MIGRATOR, password=PASSWORD)) as prepared:
-            prepared.execute(PREPARE.encode())
-
-    def take(self) -> Place:
-        """Return a target that nobody uses."""
-        with self._lock:
-            return self._free.pop(0) if self._free else self._new()
-
-    def give_back(self, place: Place) -> None:
-        """Let others use a target again."""
-        with self._lock:
-            self._free.append(place)
-
-    def _new(self) -> Place:
-        self._count += 1
-        name = f"target_{self._count}"
-        with psycopg.connect(self._world.targets.superuser_url(), autocommit=True) as opened:
-            opened.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {MIGRATOR}".encode())
-        server = self._world.targets.url(name, role=MIGRATOR, password=PASSWORD)
-        source = self._world.folder / name
-        source.mkdir()
-        secret = self._world.folder / f"{name}.url"
-        secret.write_text(server)
-        slug = name.replace("_", "-")
-        application = setup.add_application(slug, layout="sql-pairs", source=f"folder:{source}", actor=COMMAND_LINE)
-        environment = setup.add_environment(application, "staging", rank=1, protected=False, actor=COMMAND_LINE)
-        Policy.objects.create(environment=environment, version=2, rules={"backup": True}, reason="To be killed in it")
-        database = setup.add_database(environment, name, connection=f"file:{secret}", owner_role="", actor=COMMAND_LINE)
-        plane = ControlPlane.objects.get().pk
-        install(target_of(database), installation_sql(control_plane_id=plane, database_id=database.pk))
-        return Place(name, server, source, secret, Database.objects.get(pk=database.pk))
+COLD = 0.1  # of the runs have executors that start as in production; those of the others are forked
 
 
 @dataclass
@@ -141,7 +40,8 @@ class Case:
     random: random.Random
     run: MigrationRun = field(init=False)
     job: Job = field(init=False)
-    armed: subprocess.Popen[str] | None = None
+    armed: Forked | None = None
+    options: tuple[str, ...] = ()  # of an executor with a trap in it
     wrongs: list[str] = field(default_factory=list)  # what the fault itself saw that may not be
     afterwards: list[Callable[[], None]] = field(default_factory=list)  # what a fault leaves to be undone
 
@@ -157,30 +57,17 @@ class Case:
         observe_database(self.place.database, actor=COMMAND_LINE)
         self.run = request_deploy(environment, reason="A fault", request_key=uuid.uuid4(), actor=requester())
 
-    def arm(self, *options: str) -> None:
-        """Have an executor wait for the job with a trap in it."""
-        self.armed = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.armed", *options],
-            cwd=ROOT,
-            env=self.world.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.world.folder / "armed.log").open("ab"),
-            text=True,
-        )
-        assert self.armed.stdout is not None
-        assert self.armed.stdout.readline() == "ready\n", "the armed executor did not start"
-
     def start(self) -> None:
         """Start the run; for an armed executor it counts as sent already, so that no other one starts in vain."""
+        is_cold = self.random.random() < COLD
         with transaction.atomic():
             self.job = decide.start(self.run, actor=requester()).jobs.get()
-            if self.armed is not None:
+            if is_cold:
+                self.world.let_start_cold(self.job.pk)
+            if self.options:
                 Job.objects.filter(pk=self.job.pk).update(sent_at=Now())
-        if self.armed is not None:
-            assert self.armed.stdin is not None
-            self.armed.stdin.write(f"{self.job.pk}\n")
-            self.armed.stdin.flush()
+        if self.options:
+            self.armed = Forked(self.world.forks, [str(self.job.pk), *self.options])
 
     def stored(self) -> list[str]:
         """Return what the artifacts store holds of this run, also unfinished things, as places."""
@@ -211,10 +98,8 @@ class Case:
             job = asked(lambda: Job.objects.get(pk=self.job.pk))
             host, _, pid = job.executor.partition("/")
             found = int(pid or 0)
-            ours = found in executors(self.world.mark, self.job.pk) or (
-                self.armed is not None and self.armed.poll() is None and self.armed.pid == found
-            )
-            return job.state == "running" and host == socket.gethostname() and found != other_than and ours
+            is_held = job.state == "running" and host == socket.gethostname() and found != other_than
+            return is_held and is_executor(found, self.world.mark, job.pk)
 
         return found if self.until(is_there, seconds=20) else None
 
@@ -272,9 +157,9 @@ class Case:
         while time.monotonic() < deadline:
             if self.armed is not None and is_stopped(self.armed.pid):
                 send(self.armed.pid, signal.SIGCONT)
-            if not executors(self.world.mark, self.job.pk) and (self.armed is None or self.armed.poll() is not None):
+            if not executors(self.world.mark, self.job.pk):
                 return True
-            time.sleep(LOOK_SECONDS)
+            time.sleep(2 * LOOK_SECONDS)
         return False
 
     def wrong(self, text: str) -> str:
@@ -287,8 +172,7 @@ class Case:
         for undo in self.afterwards:
             undo()
         if self.armed is not None:
-            with self.armed as process:
-                process.kill()
+            self.armed.end()
 
 
 def forget_connections() -> None:

@@ -32,6 +32,7 @@ from tests.postgres.places import Desk, Place, script
 from tests.postgres.proxy import Link, Proxy, Rule
 
 LANES = 3
+SLOW_SECONDS = 20.0  # a case that takes longer is named at once
 CRASHES_IN = 25  # one case in so many is a crash of the server; half of these with a transaction number used again
 ENOUGH = 8  # crashes, of which some must have had their transaction number used again
 IN_DOUBT, PARTLY = -2, -1
@@ -197,8 +198,12 @@ def _cut_all(lane: Lane, numbers: list[int], seed: int) -> tuple[Counter[str], l
             else Once(lambda link, data, kind=kind, dice=dice: kind(link, data, dice), before)
         )
         told[kind.__name__] += 1
+        began = time.monotonic()
         if problem := lane.case(number, rule, manner):
             wrong.append(f"case {number}, {kind.__name__}: {problem}")
+        if (took := time.monotonic() - began) > SLOW_SECONDS:
+            sys.stdout.write(f"case {number}, {kind.__name__} took {took:.0f} s {lane.told}\n")
+            sys.stdout.flush()
     return told, wrong
 
 

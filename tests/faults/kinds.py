@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from deployments.models import Job
-from tests.faults.cases import Case, asked
+from tests.faults.cases import Case
 from tests.faults.oracle import BEFORE_ANY_CHANGE
 from tests.faults.people import cancel, drained, end_session, rest
+from tests.faults.places import asked
 from tests.faults.processes import is_stopped, send
 from tests.faults.scripts import BATCH, COUNTED_ROWS
 from tests.faults.surroundings import (
@@ -89,7 +90,7 @@ def kill_executor(case: Case) -> str:
 def spring_trap(case: Case) -> str:
     """Wait until the armed executor has died at its place, or halted there; a halted one goes on after its lease."""
     assert case.armed is not None
-    armed, words = case.armed, list(map(str, case.armed.args))  # type: ignore[arg-type]
+    armed, words = case.armed, case.armed.args
     place = words[words.index("--at") + 1]
     deadline = time.monotonic() + TRAP_SECONDS
     while armed.poll() is None and not is_stopped(armed.pid):

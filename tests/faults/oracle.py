@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from deployments.models import Backup, Job, MigrationRun, Step
 from deployments.states import STEP_FINAL
-from tests.faults.cases import Case, asked
+from tests.faults.cases import Case
+from tests.faults.places import asked
 from tests.faults.scripts import Written
 
 DOUBLED, LOST, WRONG = "doubled", "lost", "wrong verdicts"

@@ -11,7 +11,8 @@ from deployments.models import Job, SessionEnd, User
 from deployments.services import decide, drain, pause
 from deployments.services.end_session import SessionNotInTheWay, in_the_way, request_end
 from deployments.states import JobState
-from tests.faults.cases import ON_CALL, Case, asked, requester
+from tests.faults.cases import Case
+from tests.faults.places import ON_CALL, asked, requester
 from tests.faults.processes import send
 
 

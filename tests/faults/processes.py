@@ -1,42 +1,67 @@
 """The processes of a campaign: found by a mark in their environment, kept running by a supervisor as by init."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Self
+
+from tests.faults.forked import COMM
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "LOCKTENDER_FAULT_CAMPAIGN"
 LOOK_SECONDS = 0.1
 
 
-def marked(mark: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield process id and arguments of every living process that carries this mark, except our own."""
+def marked(mark: str, *, called: str = "", among: Iterable[int] | None = None) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield process id, name and arguments of every living process that carries this mark, except our own.
+
+    `called` is how the names of those begin that are of interest, `among` are process ids.
+    """
     wanted = f"{MARK}={mark}".encode()
-    for folder in Path("/proc").iterdir():
+    for folder in Path("/proc").iterdir() if among is None else [Path("/proc", str(pid)) for pid in among]:
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         with suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if words[0]:  # a zombie has no arguments
-                    yield int(folder.name), words
+            name = (folder / "comm").read_text().rstrip()
+            if not name.startswith(called):
+                continue
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            # a zombie has no arguments
+            if words[0] and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name), name, words
 
 
 def executors(mark: str, job_id: int | None = None) -> list[int]:
-    """Return the executors that worker and dispatchers launched, of one job or of all."""
-    return [
-        pid
-        for pid, words in marked(mark)
-        if "execute_job" in words and (job_id is None or words[words.index("execute_job") + 1] == str(job_id))
-    ]
+    """Return the living executors, of one job or of all.
+
+    For one that was launched and is a fork, there are two: the fork, and the process that waits for it.
+    """
+    found = marked(mark, called=COMM.format(job="")), marked(mark, called="python")
+    return [pid for pid, name, words in chain(*found) if _executes(name, words, job_id)]
+
+
+def is_executor(pid: int, mark: str, job_id: int) -> bool:
+    """Whether a process lives and is an executor of this job."""
+    return any(_executes(name, words, job_id) for _, name, words in marked(mark, among=[pid]))
+
+
+def _executes(name: str, words: list[str], job_id: int | None) -> bool:
+    if "execute_job" in words:
+        number = words[words.index("execute_job") + 1]
+    else:
+        called, _, number = name.partition(COMM.format(job=""))
+        if called or not number:
+            return False
+    return job_id is None or number == str(job_id)
 
 
 def send(pid: int, number: signal.Signals) -> bool:
@@ -72,24 +97,28 @@ class Supervisor:
 
     environment: Mapping[str, str]
     folder: Path
+    forks: str  # where the fork server is to listen
     kept: list[Kept] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)  # what ended without being killed
     _closing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.kept.append(Kept("forks", [sys.executable, "-m", "tests.faults.forks", self.forks]))
         self.kept.append(Kept("worker", celery("worker")))
         self.kept += [Kept(f"dispatcher-{number}", manage("dispatch")) for number in (1, 2)]
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        while not Path(self.forks).exists():
+            time.sleep(LOOK_SECONDS)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._closing.set()
         self._thread.join()
-        for pid, _ in list(marked(self.environment[MARK])):
+        for pid, _, _ in list(marked(self.environment[MARK])):
             send(pid, signal.SIGKILL)
         for kept in self.kept:
             if kept.process is not None:
@@ -117,16 +146,18 @@ class Supervisor:
         if kept.process is not None and not kept.killed:
             self.surprises.append(f"{kept.name} ended by itself with status {status} at {time.strftime('%H:%M:%S')}")
         kept.killed = False
-        with (self.folder / f"{kept.name}.log").open("ab") as log:
-            kept.process = subprocess.Popen(
-                kept.command,
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        kept.process = subprocess.Popen(
+            kept.command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,  # an executor that may write no more to files can still say so
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+        log = (self.folder / f"{kept.name}.log").open("ab", buffering=0)
+        threading.Thread(target=shutil.copyfileobj, args=(kept.process.stdout, log), daemon=True).start()
 
 
 def manage(*arguments: str) -> list[str]:
@@ -135,6 +166,6 @@ def manage(*arguments: str) -> list[str]:
 
 
 def celery(name: str) -> list[str]:
-    """Return the argument list of a Celery worker with two slots."""
-    options = ["-Q", "jobs", "-n", f"{name}@faults", "--concurrency", "2", "--without-mingle", "--without-gossip"]
+    """Return the argument list of a Celery worker with four slots."""
+    options = ["-Q", "jobs", "-n", f"{name}@faults", "--concurrency", "4", "--without-mingle", "--without-gossip"]
     return [sys.executable, "-m", "celery", "-A", "controlplane", "worker", "--loglevel", "INFO", *options]

@@ -7,7 +7,19 @@ from pathlib import Path
 
 FEWEST, MOST = 3, 5
 COUNTED_ROWS, BATCH = 1200, 150
-BIG_ROWS = 600_000  # more than DISK_BYTES of them
+BIG_ROWS = 500_000  # more than DISK_BYTES of them
+LEDGER_ROWS = 10_000
+PREPARE = f"""
+CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, migration text NOT NULL);
+CREATE TABLE ledger (id int PRIMARY KEY, points int NOT NULL, partner int NOT NULL);
+INSERT INTO ledger SELECT n, n * 7919 % 10007, n % 97 FROM generate_series(1, {LEDGER_ROWS}) n;
+CREATE TABLE counted (id int PRIMARY KEY, times int NOT NULL DEFAULT 0);
+INSERT INTO counted SELECT generate_series(1, {COUNTED_ROWS});
+ANALYZE counted;
+CREATE FUNCTION slowly(value int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+    'BEGIN PERFORM pg_sleep(0.01); RETURN value; END';
+"""
+"""What a target has before its first migration."""
 
 
 @dataclass(frozen=True)

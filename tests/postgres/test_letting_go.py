@@ -11,6 +11,7 @@ import pytest
 
 from deployments.postgres import letting_go as module
 from deployments.postgres.letting_go import letting_go
+from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.processes import eventually
 from tests.postgres.places import Stopper
 
@@ -43,16 +44,27 @@ def test_a_session_that_is_let_go_is_cut_for_the_server_too(pair):
     ours, theirs = pair
     stop = Stopper()
 
-    with letting_go(session_on(ours), stop):
+    with pytest.raises(CancelledOnRequest), letting_go(session_on(ours), stop):
         stop.asked.set()
         assert theirs.recv(1) == b""
+
+
+def test_a_session_that_was_cut_was_cut_by_us_also_when_all_is_allowed_again(pair):
+    ours, theirs = pair
+    stop = Stopper()
+
+    with pytest.raises(CancelledOnRequest), letting_go(session_on(ours), stop):
+        stop.asked.set()
+        assert theirs.recv(1) == b""
+        stop.asked.clear()  # as when this process was halted for a while, and its next heartbeat was answered
+        raise psycopg.errors.QueryCanceled
 
 
 def test_what_took_the_number_of_a_socket_that_is_gone_is_not_cut(pair):
     ours, theirs = pair
     stop = Stopper()
     other, peer = socket.socketpair()
-    with other, peer, letting_go(session_on(ours), stop):
+    with other, peer, pytest.raises(CancelledOnRequest), letting_go(session_on(ours), stop):
         os.dup2(other.fileno(), ours.fileno())
         stop.asked.set()
         assert theirs.recv(1) == b""
@@ -73,7 +85,7 @@ def test_a_session_whose_socket_is_gone_is_nothing_to_cut(monkeypatch):
             raise psycopg.OperationalError("the connection is lost")
 
     opened = SimpleNamespace(pgconn=Gone(), cancel_safe=lambda **_: None)
-    with letting_go(opened, stop):
+    with pytest.raises(CancelledOnRequest), letting_go(opened, stop):
         stop.asked.set()
         eventually(nobody_watches)
 

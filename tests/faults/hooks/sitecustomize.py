@@ -1,13 +1,18 @@
-"""Takes one protection out of the ledger in the processes of a campaign. Python imports this file when it starts.
+"""Python imports this file when it starts, in the processes of a campaign only. The product knows nothing of it.
 
-Only a campaign puts this folder on the path, and the product knows nothing of it.
+It does two things. An executor that was launched is had from the fork server (`tests/faults/forks.py`), which has
+imported the product already, unless its job is to start cold. And it takes one protection out of the ledger, if the
+campaign asks for that.
 """
 
 import os
+import socket
 import sys
+from contextlib import suppress
 from importlib.machinery import PathFinder
 
 WITHOUT = os.environ.get("LOCKTENDER_FAULTS_WITHOUT", "")
+FORKS = os.environ.get("LOCKTENDER_FAULTS_FORKS", "")
 
 
 def without_fence(ledger):
@@ -42,5 +47,17 @@ class Saboteur:
         return spec
 
 
+def forked(job):
+    """Have the job executed by a fork, with the streams of this process, and return the status it ended with."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(FORKS)
+        socket.send_fds(asked, [job.encode() + b"\n"], [0, 1, 2])
+        *_, status = asked.makefile()
+    return int(status)
+
+
 if WITHOUT in REMOVALS:
     sys.meta_path.insert(0, Saboteur())
+if FORKS and sys.orig_argv[-2:-1] == ["execute_job"] and not os.access(f"{FORKS}.cold/{sys.orig_argv[-1]}", os.F_OK):
+    with suppress(OSError):  # if it is not there, start as everybody does
+        os._exit(forked(sys.orig_argv[-1]))
