@@ -1,7 +1,7 @@
 """The step that changes the target: file by file, in the author's order, each committed with its history row."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from deployments.crash import crash_point
@@ -9,6 +9,7 @@ from deployments.errors import DeploymentError
 from deployments.models import Script as StoredScript
 from deployments.pipelines.batches import KeptBatches, require_batches_as_planned
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.setbacks import Setbacks
 from deployments.pipelines.timings import Timings, earlier
 from deployments.pipelines.waits import WaitsTold, billed
 from deployments.pipelines.windows import budget_now, require_window
@@ -17,22 +18,34 @@ from deployments.postgres.alone import run_alone
 from deployments.postgres.batches.progress import Told
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS, session
 from deployments.postgres.decided import obey
-from deployments.postgres.errors import TargetLocked, TargetUnreachable
-from deployments.postgres.guard import Budget, Guard
+from deployments.postgres.errors import TargetUnreachable
+from deployments.postgres.guard import Budget, Endings, Guard
 from deployments.postgres.ledger import FORWARD, entries_of_job, has_begun
 from deployments.postgres.script import Script, Sent, prepare
 from deployments.postgres.sessions import end_strays
 from deployments.postgres.stopped import CancelledTooLate, GuardLost
-from deployments.postgres.transactional import Worker, run_file
+from deployments.postgres.transactional import TRY_AGAIN, Worker, run_file
 
 MIGRATE = "migrate"
-BROKEN_LINKS = 5  # how often guard or target may break away before the step gives up
-PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of a step while it goes on after setbacks."""
+
+    setbacks: Setbacks
+    timings: Timings
+    batches: KeptBatches = field(default_factory=KeptBatches)
+    endings: Endings = field(default_factory=Endings)
+    bills: dict[str, object] = field(default_factory=dict)  # by migration
 
 
 @dataclass(frozen=True, slots=True)
 class Migrate:
-    """Run the scripts of the plan in one direction. A second attempt goes on after what the history shows."""
+    """Run the scripts of the plan in one direction. A second attempt goes on after what the history shows.
+
+    Its timeout is for one that hangs: it counts from the last commit, of a file, a statement alone, or a batch.
+    """
 
     direction: str = FORWARD
     name: str = MIGRATE
@@ -43,23 +56,13 @@ class Migrate:
         scripts = self.scripts(ctx)
         require_batches_as_planned(ctx, scripts)
         started = time.monotonic()
-        bills: dict[str, object] = {}
-        batches = KeptBatches()
-        timings = Timings(earlier(ctx.job, scripts))
-        for broken in range(BROKEN_LINKS + 1):
-            try:
-                self._run_rest(ctx, scripts, bills, batches, timings)
-                break
-            except ANSWERED as locked:
-                raise billed(TargetLocked(target=ctx.target.name), waits=bills) from locked
-            except (GuardLost, TargetUnreachable, *LINK_ERRORS) as cut:
-                if broken == BROKEN_LINKS:
-                    raise
-                ctx.log(f"The link to {ctx.target.name} broke ({type(cut).__name__}). Looking at what is there.")
-                ctx.control.wait(PAUSE_SECONDS * 2**broken)
-            except DeploymentError as stopped:
-                billed(stopped, waits=bills)
-                raise
+        kept = _Kept(Setbacks(ctx, self), Timings(earlier(ctx.job, scripts)))
+        try:
+            while not self._is_through(ctx, scripts, kept):
+                ctx.control.require_may_start()
+        except DeploymentError as stopped:
+            billed(stopped, waits=kept.bills)
+            raise
         took = time.monotonic() - started
         verb = "applied" if self.direction == FORWARD else "rolled back"
         return StepResult(
@@ -67,9 +70,9 @@ class Migrate:
             evidence={
                 "migrations": [one.entry.migration for one in scripts],
                 "seconds": round(took, 3),
-                "waits": bills,
-                **batches.as_evidence(),
-                **timings.as_evidence(),
+                "waits": kept.bills,
+                **kept.batches.as_evidence(),
+                **kept.timings.as_evidence(),
             },
         )
 
@@ -103,14 +106,26 @@ class Migrate:
             for entry in ctx.plan["migrations"]
         ]
 
-    def _run_rest(
+    def _is_through(
         self,
         ctx: StepContext,
         scripts: list[Script],
-        bills: dict[str, object],
-        batches: KeptBatches,
-        timings: Timings,
-    ) -> None:
+        kept: _Kept,
+    ) -> bool:
+        """Run what is left. False after a setback that it goes on after."""
+        try:
+            self._run_rest(ctx, scripts, kept)
+        except TRY_AGAIN as locked:  # while something was read: what is sent is tried again by itself
+            kept.setbacks.locked_out(locked)
+        except ANSWERED as late:
+            raise kept.setbacks.locked() from late
+        except (GuardLost, TargetUnreachable, *LINK_ERRORS) as cut:
+            kept.setbacks.link_broke(cut)
+        else:
+            return True
+        return False
+
+    def _run_rest(self, ctx: StepContext, scripts: list[Script], kept: _Kept) -> None:
         with session(ctx.target, name=ctx.holder.session_name) as opened:
             end_strays(opened, ctx.target, ctx.holder)
             require_as_planned(opened, ctx)
@@ -119,7 +134,15 @@ class Migrate:
                 require_window(ctx)
         ctx.applied(len(done))
         planned = Budget.planned(ctx.plan["budget"])
-        watch = Guard(ctx.target, ctx.holder, budget=planned, interval=ctx.guard_interval, stop=ctx.control)
+        watch = Guard(
+            ctx.target,
+            ctx.holder,
+            budget=planned,
+            interval=ctx.guard_interval,
+            stop=ctx.control,
+            longest=ctx.limits.longest,
+            endings=kept.endings,
+        )
         with watch as guard, WaitsTold(ctx.job, self.name, guard):
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)
@@ -131,28 +154,20 @@ class Migrate:
                 ctx.control.require_may_go_on(f"before {script.name}, file {number} of {len(scripts)}")
                 guard.budget = budget_now(ctx)
                 try:
-                    self._run_one(ctx, script, guard, batches, timings, number=number, of=len(scripts))
+                    self._run_one(ctx, script, guard, kept, number=number, of=len(scripts))
                 except DeploymentError as stopped:
                     billed(stopped, bill=guard.bill_of(script.name).as_evidence())
                     raise
                 finally:
-                    bills[script.entry.migration] = guard.bill_of(script.name).as_evidence()
+                    kept.bills[script.entry.migration] = guard.bill_of(script.name).as_evidence()
+                kept.setbacks.came_on()
                 ctx.applied(number)
                 if ctx.control.cancel_requested:
                     raise CancelledTooLate(migration=script.name)
                 crash_point("migration-committed")
 
-    def _run_one(
-        self,
-        ctx: StepContext,
-        script: Script,
-        guard: Guard,
-        batches: KeptBatches,
-        timings: Timings,
-        *,
-        number: int,
-        of: int,
-    ) -> None:
+    def _run_one(self, ctx: StepContext, script: Script, guard: Guard, kept: _Kept, *, number: int, of: int) -> None:
+        timings = kept.timings
         working: dict[str, object] = {}  # the session and transaction of this try, for who looks after a crash
 
         def tell(sent: Sent) -> None:
@@ -162,7 +177,7 @@ class Migrate:
             show(sent)
 
         def tell_batches(told: Told) -> None:
-            batches.keep(script.entry.migration, told)
+            kept.batches.keep(script.entry.migration, told)
             show(script.sent[told.position - 1], batch=told.as_progress())
 
         def work(told: dict[str, object]) -> None:
@@ -198,6 +213,7 @@ class Migrate:
             log=ctx.log,
             tell_session=work,
             tell_end=lambda sent: timings.end(script, sent),
+            came_on=kept.setbacks.came_on,
         )
         obey(script, worker, ctx.job.decided, claim=ctx.job.claims)
         manner = "in one transaction" if script.transactional else "each by itself"

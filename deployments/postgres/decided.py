@@ -15,16 +15,15 @@ def obey(script: Script, worker: Worker, decided: dict[str, Any], *, claim: int)
     """Bring the records of a migration to what a person decided about it, before anything of it is sent.
 
     `decided` is as the resolve service keeps it, `claim` the number of this executor among those of the job. What was
-    confirmed as applied is asked of the target once more. Raises InDoubt if it shows it no longer, FenceLost, and the
-    driver's errors.
+    confirmed as applied is asked of the target once more. Raises InDoubt if it shows it no longer, FenceLost,
+    LockNotObtained, and the driver's errors.
     """
     if decided.get("migration") != script.entry.migration:
         return
     sent = next((one for one in script.sent if one.number == decided["statement"]), None)
     if not decided["is_applied"]:
         if sent is not None and decided["for_claim"] == claim:
-            with Room(script, sent, worker).recording() as recording:
-                withdraw(recording, script, sent, worker)
+            Room(script, sent, worker).record(lambda opened: withdraw(opened, script, sent, worker))
         return
     with session(worker.target, name=worker.holder.session_name) as opened:
         found = judged(opened, worker.target, script, holder=worker.holder)
@@ -33,5 +32,4 @@ def obey(script: Script, worker: Worker, decided: dict[str, Any], *, claim: int)
         what = script.name if sent is None else f"statement {sent.number} of {script.name}"
         raise InDoubt(what=what, why=f"a person confirmed that it did, and the target shows it no longer. {found.why}")
     if sent is not None and found.statement == sent.number:
-        with Room(script, sent, worker).recording() as recording:
-            write_done(recording, script, sent, worker)
+        Room(script, sent, worker).record(lambda opened: write_done(opened, script, sent, worker))

@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 
-from checks.outside import Next, verdict
+from checks.outside import Next, Past, verdict
 from deployments.postgres.alone.looking import look
-from deployments.postgres.alone.records import is_done, past_of
+from deployments.postgres.alone.records import OVERTAKEN, is_done, past_of
 from deployments.postgres.connect import NAME_PREFIX, Holder, Session, Target
 from deployments.postgres.history import LayoutHistory
 from deployments.postgres.privileges import become_owner
@@ -162,9 +162,10 @@ def _statement(
     past = past_of(opened, script, sent, onlooker)
     if sent.batch is not None:
         return False, "is batched: its own rows say how far it is, and it goes on there."
-    if sent.aim is None or not past.was_attempted:
-        alone = "is a transaction of its own with the row that says so. The row is not there: not applied."
-        return False, alone if sent.aim is None else "was never sent."
+    if sent.aim is None:
+        return _inside(past)
+    if not past.was_attempted:
+        return False, "was never sent."
     with opened.transaction(force_rollback=True):  # undoes role and settings
         become_owner(opened, target)
         for setting in settings:
@@ -173,3 +174,12 @@ def _statement(
     if told.next is Next.DOUBT:
         return None, f"was sent, and the target cannot tell: {told.why}."
     return SHOWN[told.next]
+
+
+def _inside(past: Past) -> tuple[bool | None, str]:
+    """Return as `_statement` does of one that has a transaction of its own, with the row that says so."""
+    if past.was_done:
+        return True, ""
+    if past.was_attempted:
+        return None, f"was sent, and the target cannot tell: {OVERTAKEN}."
+    return False, "is a transaction of its own with the row that says so. The row is not there: not applied."

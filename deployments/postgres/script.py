@@ -10,6 +10,7 @@ from checks.outside.aims import Aim, Detached, needs_no_lock_timeout
 from checks.statements import parse
 from checks.transactions import aim_in, is_one_transaction, is_setting, sendable
 from deployments.postgres.ledger import Entry
+from deployments.postgres.settings import LEAST_LONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Limits:
     lock_timeout: timedelta
     lock_retry_limit: timedelta
     statement_timeout: timedelta = timedelta(minutes=30)
+
+    @property
+    def longest(self) -> timedelta:
+        """What the server allows any one statement."""
+        return max(self.statement_timeout, LEAST_LONG)
 
 
 def prepare(text: str, *, migration: str, direction: str, checksum: str, script_sha256: str) -> Script:

@@ -26,9 +26,14 @@ KNOWS_TRANSACTION_TIMEOUT = 170000
 # Nothing waits without a limit. Who runs a migration sets its own limits on top. The functions are the server's own,
 # whatever search path the database or the role begins with.
 PATIENCE = """
-SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false)
+SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false),
+       CASE WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')
+            THEN pg_catalog.set_config('synchronous_commit', 'on', false) END
 """
-# With these a server finds out within seconds that we are gone, even while it works (E14). Some refuse them.
+# With these a server finds out within seconds that we are gone, even while it works (E14). Some refuse them. A session
+# whose loss it does not see all the same, because something between us keeps the line open, is ended by its own limit
+# for an idle transaction (below), which no healthy one reaches unnoticed: it is rolled back and tried again. And by
+# name, before anything new is sent: by the next attempt (`end_strays`) or the next executor (`end_predecessors`).
 LIVELINESS = """
 SELECT pg_catalog.set_config('tcp_keepalives_idle', '10', false),
        pg_catalog.set_config('tcp_keepalives_interval', '5', false),
@@ -40,13 +45,15 @@ SELECT pg_catalog.set_config('tcp_keepalives_idle', '10', false),
 BEGIN_LIMITS = """
 SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),
        set_config('idle_in_transaction_session_timeout', '10s', true),
-       set_config('standard_conforming_strings', 'on', true),
-       CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-            THEN set_config('synchronous_commit', 'on', true) END
+       set_config('standard_conforming_strings', 'on', true)
 """
-# What is told to be committed is on disk, whatever the file has set.
+# What is told to be committed is on disk, and where the database's own commits are: a file may ask for more, not less.
 HOLD_DURABLE = """
-SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+SELECT pg_catalog.set_config('synchronous_commit', wanted, true)
+FROM (SELECT CASE WHEN reset_val IN ('off', 'local') THEN 'on' ELSE reset_val END AS wanted
+      FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit') AS usual
+WHERE array_position(ARRAY['off', 'local', 'remote_write', 'on', 'remote_apply'], current_setting('synchronous_commit'))
+    < array_position(ARRAY['off', 'local', 'remote_write', 'on', 'remote_apply'], wanted)
 """
 BEGIN_TRANSACTION_LIMIT = "SELECT set_config('transaction_timeout', %s, true)"
 # A file may lower the timeouts, never raise them: asked before every statement.
@@ -63,7 +70,10 @@ WHERE current_setting('statement_timeout')::interval < %(least)s::interval
 
 
 def be_patient(opened: "Session") -> None:
-    """Give a new session the limits that every session has. Raises psycopg.Error only if it is the link."""
+    """Give a new session the limits that every session has, and commits that are on disk.
+
+    Raises psycopg.Error only if it is the link.
+    """
     opened.execute(PATIENCE)
     try:
         opened.execute(LIVELINESS)
@@ -90,7 +100,7 @@ def hold_limits(opened: "Session", limits: "Limits", *, is_validation: bool = Fa
 
 
 def hold_end(opened: "Session", limits: "Limits") -> None:
-    """Undo what a file has set, before its history row: it waits no longer than others, and the commit is durable."""
+    """Undo what a file has set, before what records it: that waits no longer than others, and the commit is durable."""
     hold_limits(opened, limits)
     opened.execute(HOLD_DURABLE)
 

@@ -50,6 +50,7 @@ class Worker:
     tell_session: Callable[[dict[str, object]], None] = lambda _: None  # who works, and in which transaction
     tell_batches: Callable[[Told], None] = lambda _: None  # how far a batched statement is
     tell_end: Callable[[Sent], None] = lambda _: None  # after each statement that was done
+    came_on: Callable[[], None] = lambda: None  # after each commit that brought it on
 
 
 def run_file(script: Script, worker: Worker) -> None:

@@ -22,7 +22,7 @@ NOT_TOLD = (
 )
 BECAME = {
     SessionOutcome.ENDED: "Ended. Its open transaction was rolled back.",
-    SessionOutcome.GONE: "It was gone already: by itself, or ended by an executor that broke off before it said so.",
+    SessionOutcome.GONE: "It was gone already, before anybody told it to end.",
     SessionOutcome.MOVED_ON: "Not ended: the transaction that was shown was over, and the session did other work.",
     SessionOutcome.NOT_PERMITTED: (
         "Not ended: the migrating role may not. With pg_signal_backend it may, but for sessions of superusers."
@@ -33,6 +33,7 @@ BECAME = {
     SessionOutcome.STAYS: "It was told to end, and was still there ten seconds later.",
     SessionOutcome.NOT_TRIED: "Not tried: nothing of the run waited any more.",
 }
+PERHAPS_ENDED = "It was gone already: by itself, or ended by an executor that was lost before it said so."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,15 @@ def blockers_of(step: Step, wishes: Iterable[SessionEnd]) -> tuple[Blocker, ...]
 def ends_of(jobs: Iterable[Job]) -> tuple[Ended, ...]:
     """Return every wish to end a session for these jobs, oldest first."""
     found = SessionEnd.objects.filter(job__in=list(jobs)).select_related("asked_by")
-    return tuple(Ended(one, BECAME[SessionOutcome(one.outcome)] if one.outcome else "") for one in found)
+    return tuple(Ended(one, _became(one)) for one in found)
+
+
+def _became(wish: SessionEnd) -> str:
+    """Return what became of a wish. One that an executor may have had before it was lost is told as such."""
+    if wish.outcome == SessionOutcome.GONE:
+        others = Step.objects.filter(job=wish.job_id, started_at__gt=wish.asked_at, started_at__lt=wish.done_at)
+        return PERHAPS_ENDED if others.exists() else BECAME[SessionOutcome.GONE]
+    return BECAME[SessionOutcome(wish.outcome)] if wish.outcome else ""
 
 
 def _blocker(told: dict[str, Any]) -> Blocker:

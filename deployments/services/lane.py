@@ -1,29 +1,50 @@
-"""The lane of the way back: it takes the slot of the paused run that it undoes, and nothing can come in between."""
+"""The lane of the way back: it takes the slot of the run that it undoes, and nothing can come in between."""
+
+from django.db.models import QuerySet
 
 from deployments.actors import Actor
 from deployments.models import MigrationRun
-from deployments.models.run import RunKind
+from deployments.models.run import WAYS_BACK, RunKind
 from deployments.services.transition import locked_runs, move_job
-from deployments.states import JobState
+from deployments.states import RUN_ACTIVE, JobState
 
 
 def locked_with_reverted(run: MigrationRun) -> MigrationRun:
-    """Return a run, locked until the end of the transaction, together with the one that it undoes."""
-    others = [run.reverts_id] if run.kind == RunKind.ROLLBACK and run.reverts_id else []
-    return locked_runs([run.pk, *others])[run.pk]
+    """Return a run, locked until the end of the transaction, together with the one that it undoes.
+
+    And with the rehearsals that give way to it.
+    """
+    if run.kind not in WAYS_BACK or not run.reverts_id:
+        return locked_runs([run.pk])[run.pk]
+    return locked_runs([run.pk, run.reverts_id, *(one.pk for one in rehearsals_under_way(run))])[run.pk]
+
+
+def rehearsals_under_way(back: MigrationRun) -> QuerySet[MigrationRun]:
+    """Return the rehearsals of an environment that end when its way back begins: they read what it is to write."""
+    return MigrationRun.objects.filter(
+        kind=RunKind.REHEARSAL, environment=back.environment_id, state__in=sorted(RUN_ACTIVE)
+    )
 
 
 def take_slots(back: MigrationRun, *, actor: Actor) -> set[int]:
-    """End the paused run that this way back undoes, and return the ids of the databases whose slots it gives over.
+    """End the run that this way back undoes, if it rests; return the ids of the databases whose slots it gives over.
 
-    Within the transaction that queues the way back, with both runs locked. A run that is not paused gives over nothing.
+    Within the transaction that queues the way back, with both runs locked. A run rests while it is paused, and while it
+    needs attention: then the way back is the decision. A doubt about a database that it leaves alone stays one.
     """
-    paused = back.reverts if back.kind == RunKind.ROLLBACK else None
-    if paused is None or paused.pause_requested_at is None:
+    undone = back.reverts if back.kind in WAYS_BACK else None
+    if undone is None or undone.jobs.filter(state=JobState.RUNNING).exists():
         return set()
-    waiting = list(paused.jobs.filter(state=JobState.QUEUED))
-    if paused.jobs.filter(state=JobState.RUNNING).exists() or not waiting:
+    reason = f"gave way to its {back.kind}, run {back}"
+    theirs = {entry["id"] for entry in back.plan["databases"]}
+    if doubtful := undone.jobs.filter(state=JobState.NEEDS_ATTENTION).first():
+        if doubtful.database_id not in theirs:
+            return set()
+        move_job(doubtful, JobState.FAILED, actor=actor, reason=reason)
+        return {doubtful.database_id}
+    waiting = list(undone.jobs.filter(state=JobState.QUEUED))
+    if undone.pause_requested_at is None or not waiting:
         return set()
     held = {job.database_id for job in waiting if job.holds_slot}
-    move_job(waiting[0], JobState.CANCELLED, actor=actor, reason=f"gave way to its rollback, run {back}")
+    move_job(waiting[0], JobState.CANCELLED, actor=actor, reason=reason)
     return held

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deployments.models import Backup, Job, Policy, StepLog
-from deployments.postgres import dump
+from deployments.postgres.backup import dump
 from deployments.selectors.evidence import evidence_of
 from deployments.services.decide import request_cancel
 from deployments.services.pause import request_pause

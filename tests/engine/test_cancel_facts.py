@@ -6,7 +6,7 @@ from deployments.models import Job
 from deployments.models.run import CancelOutcome
 from deployments.pipelines import migrate
 from deployments.postgres import transactional
-from deployments.postgres.guard import Guard
+from deployments.postgres.guard.watched import Watched
 from deployments.services.decide import request_cancel
 from deployments.states import JobState
 from tests.engine.conftest import Rewards, actor
@@ -70,7 +70,7 @@ def test_a_cancel_that_the_commit_outruns_says_that_it_came_too_late(two_files, 
             path.unlink()
     job = started(two_files)
     cancels_at("before-commit", job, monkeypatch, transactional)
-    monkeypatch.setattr(Guard, "_end", lambda *_: None)  # the guard's cancel is on its way when the server commits
+    monkeypatch.setattr(Watched, "end", lambda *_, **__: None)  # its cancel is on its way when the server commits
 
     ended = two_files.execute(job)
 

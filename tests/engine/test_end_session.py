@@ -8,11 +8,13 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from deployments.authority import NotAllowed
 from deployments.models import AuditEvent, Job, SessionEnd
 from deployments.models.session_end import SessionOutcome
 from deployments.postgres.guard import Outcome
+from deployments.selectors.blockers import BECAME, PERHAPS_ENDED, _became
 from deployments.services.end_session import (
     EndAskedAlready,
     EndReasonMissing,
@@ -138,3 +140,20 @@ def test_a_second_wish_finds_the_first_and_one_that_nobody_came_to_is_told_as_no
 
 def test_every_outcome_of_a_guard_can_be_stored():
     assert set(Outcome) | {SessionOutcome.NOT_TRIED} == set(SessionOutcome.values)
+
+
+def test_what_was_gone_is_told_as_perhaps_ended_only_where_another_executor_may_have_done_it(ledger):
+    """An executor may be lost between telling a session to end and writing that it has."""
+    with ledger.connect() as holder, reading(holder):
+        job = ledger.start(ledger.plan())
+        with executing(ledger, job):
+            pid = shown(now(job))["pid"]
+            wish = ask(now(job), pid)
+            eventually(SessionEnd.objects.filter(pk=wish.pk, outcome="ended").exists)
+    as_if_gone = SessionEnd.objects.select_related("job").get(pk=wish.pk)
+    as_if_gone.outcome = SessionOutcome.GONE
+
+    assert _became(as_if_gone) == BECAME[SessionOutcome.GONE]
+
+    as_if_gone.done_at = timezone.now()  # only now, by the executor of a later step
+    assert _became(as_if_gone) == PERHAPS_ENDED

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from deployments.actors import EXECUTOR
 from deployments.authority import NotAllowed
@@ -76,6 +77,19 @@ def test_a_doubt_after_both_wishes_is_run_again_to_its_end_and_frees_the_databas
 
     assert (ended.state, ended.cancel_outcome) == (JobState.CANCELLED, CancelOutcome.NOT_BEGUN)
     assert planned.deploy().state == JobState.SUCCEEDED
+
+
+def test_both_wishes_beside_each_other_keep_nobody_from_the_job_that_is_to_end(planned):
+    """As an earlier version left them."""
+    job = held(planned)
+    wished(job.run)
+    move_job(job, JobState.NEEDS_ATTENTION, actor=EXECUTOR, error="It is not known")
+    run_again(job.run, reason="Look", actor=actor("noor"))
+    paused = {"pause_requested_at": Now(), "pause_requested_by": actor("noor").user, "pause_reason": "Busy"}
+    MigrationRun.objects.filter(pk=job.run_id).update(**paused)
+
+    assert due() == [job.pk]
+    assert planned.execute(job).state == JobState.CANCELLED
 
 
 def test_what_was_queued_again_is_cancelled_by_asking_once_more(planned):

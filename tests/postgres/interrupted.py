@@ -22,8 +22,7 @@ def interrupted(place: Place, text: str, name: str = "001_ledger", **options):
         room = Room(one, one.sent[0], desk.worker)
         with room.session() as opened:
             before = look(opened, one.sent[0].aim)
-        with room.recording() as recording:
-            write_intent(recording, one, one.sent[0], desk.worker, before=before)
+        room.record(lambda recording: write_intent(recording, one, one.sent[0], desk.worker, before=before))
     yield
 
 

@@ -31,6 +31,7 @@ class Stopper:
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.pause = False
+        self.limits: list[timedelta] = []  # one for each time a limit began to count
 
     @property
     def cancel_requested(self) -> bool:
@@ -49,6 +50,9 @@ class Stopper:
         self.asked.wait(min(seconds, 0.02))
 
     rest = wait
+
+    def limit(self, step_timeout: timedelta) -> None:
+        self.limits.append(step_timeout)
 
 
 @dataclass
@@ -134,12 +138,14 @@ class Place:
         history: LayoutHistory | None = None,
         target: Target | None = None,
         tell: Callable | None = None,
+        came_on: Callable[[], None] = lambda: None,
     ) -> Iterator[Desk]:
         """Open a guard, and hand out a worker under its eyes, as the step does it at the beginning of an attempt."""
         holder, stop, lines = Holder(run=1, job=job, fence=fence), Stopper(), []
         with session(self.target, name=holder.session_name) as opened:
             end_strays(opened, self.target, holder)
-        with Guard(self.target, holder, budget=budget, interval=INTERVAL, stop=stop) as guard:
+        watch = Guard(self.target, holder, budget=budget, interval=INTERVAL, stop=stop, longest=limits.longest)
+        with watch as guard:
             worker = Worker(
                 target=target or self.target,
                 holder=holder,
@@ -149,6 +155,7 @@ class Place:
                 history=history or SqlPairsHistory(),
                 tell=tell or (lambda _: None),
                 log=lines.append,
+                came_on=came_on,
             )
             yield Desk(worker, guard, stop, lines)
 

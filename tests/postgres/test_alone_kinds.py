@@ -120,8 +120,10 @@ def test_a_detach_that_a_crash_left_done_is_recognised_and_one_whose_partition_i
     later = DETACH.replace("2025", "2026")
     with events.desk(job=2, fence=2) as desk:
         one = script(later, "002_later")
-        with Room(one, one.sent[0], desk.worker).recording() as recording:
-            write_intent(recording, one, one.sent[0], desk.worker, before=look(recording, one.sent[0].aim))
+        sent = one.sent[0]
+        Room(one, sent, desk.worker).record(
+            lambda recording: write_intent(recording, one, sent, desk.worker, before=look(recording, sent.aim))
+        )
     events.do("DROP TABLE events_2026")
     with pytest.raises(InDoubt, match="one of the objects that it names is not there any more"):
         events.run(later, "002_later", job=2, fence=2)

@@ -83,17 +83,19 @@ def test_one_that_is_told_to_stop_after_its_intent_clears_nothing(leftover, afte
 
 
 def test_another_index_that_has_the_name_by_now_is_not_dropped(leftover, after_intent):
-    after_intent(
-        lambda: (
+    others: list[int] = []
+
+    def take_its_name() -> None:
+        if not others:
             leftover.do("ALTER INDEX by_name RENAME TO of_old", "CREATE INDEX by_name ON users (id)")
-            if "of_old" not in leftover.indexes()
-            else None
-        )
-    )
+            others.append(oid_of(leftover, "by_name"))
+
+    after_intent(take_its_name)
     with suppress(StatementFailed, InDoubt):
         leftover.run(BY_NAME)
 
     assert leftover.indexes() == {"of_old": False, "by_name": True}
+    assert [oid_of(leftover, "by_name")] == others, "it was dropped and built anew"
 
 
 def test_what_a_refused_statement_left_is_dropped_only_by_who_holds_the_fence(leftover):

@@ -203,7 +203,7 @@ def test_a_cancel_while_a_statement_runs_ends_it_and_nothing_stays(ledger, meanw
 
 
 def test_a_statement_that_swallows_cancels_loses_its_session(ledger, meanwhile, eventually, monkeypatch):
-    monkeypatch.setattr("deployments.postgres.guard.watch.CANCEL_PATIENCE", 0.1)
+    monkeypatch.setattr("deployments.postgres.guard.watched.CANCEL_PATIENCE", 0.1)
     stubborn = (
         "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
     )

@@ -1,11 +1,13 @@
 """A guard that hangs, whose session answers no more and does not break, is a lost guard."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from deployments.postgres.guard import Budget
+from deployments.postgres.guard.watchdog import Watchdog
 from deployments.postgres.stopped import GuardLost
 from tests.postgres.places import Desk, Place, script
 from tests.postgres.proxy import DOWN, Proxy
@@ -67,6 +69,23 @@ def test_under_a_guard_that_hangs_nothing_begins(ledger, hanging, text):
     assert (ledger.tables(), ledger.indexes(), ledger.history()) == ({"ledger"}, {}, [])
 
 
+def test_the_application_goes_on_although_the_hung_guard_itself_cannot_be_freed(
+    ledger, hanging, meanwhile, eventually, monkeypatch
+):
+    free = Watchdog.hang_up
+    monkeypatch.setattr(Watchdog, "hang_up", lambda _: None)
+    running = meanwhile(hanging.desk.run, script(HOLDS))
+    eventually(lambda: holds_the_table(ledger))
+
+    hanging.hang()
+    waiter = meanwhile(ledger.connect("checkout").execute, "SELECT id FROM ledger")
+
+    assert waiter.result(30).fetchall() == [(1,)]
+    free(hanging.desk.guard._watchdog)  # noqa: SLF001
+    with pytest.raises(GuardLost):
+        running.result(30)
+
+
 def test_a_guard_that_only_waits_for_its_next_look_is_not_taken_for_one_that_hangs(ledger, hanging, eventually):
     silent = hanging.desk.guard._watchdog  # noqa: SLF001
     before = silent._looks  # noqa: SLF001
@@ -74,5 +93,25 @@ def test_a_guard_that_only_waits_for_its_next_look_is_not_taken_for_one_that_han
 
     hanging.desk.run(script("ALTER TABLE ledger ADD points int"))
 
-    assert not silent.is_silent
+    hanging.desk.guard.require_clear()
     assert ledger.history() == [("001_ledger", "forward")]
+
+
+def test_leaving_a_guard_that_hangs_waits_for_nothing_and_leaves_no_session_behind(ledger, monkeypatch):
+    monkeypatch.setattr("deployments.postgres.guard.watch.SILENCE_SECONDS", 0.5)
+    asked = threading.Event()
+
+    def swallow(_link, direction, data):
+        if direction is DOWN:
+            return b""
+        asked.set()
+        return data
+
+    with Proxy(ledger.url) as proxy:
+        guards = replace(ledger, target=ledger.at(proxy.url, monkeypatch))
+        with guards.desk(target=ledger.target) as desk:
+            proxy.rule = swallow
+            assert asked.wait(30)  # a look is on its way, and is never answered
+
+        assert not desk.guard._thread.is_alive()  # noqa: SLF001
+        assert desk.guard._session.closed  # noqa: SLF001

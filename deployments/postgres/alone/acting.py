@@ -47,8 +47,7 @@ def act(room: Room, aim: Aim, before: Found) -> bool:
             if isinstance(refused, TRY_AGAIN):
                 raise
             if isinstance(aim, Built):  # refused as a whole: nothing of it can be there
-                with room.recording() as recording:
-                    withdraw(recording, room.script, sent, worker)
+                room.record(lambda recording: withdraw(recording, room.script, sent, worker))
             raise statement_failed(room.script, sent, refused) from refused
     finally:
         opened.close()

@@ -9,7 +9,7 @@ from deployments.postgres.connect import open_session, session
 from deployments.postgres.history import require_still_open
 from deployments.postgres.ledger import raise_fence
 from deployments.postgres.sessions import Backend, backend_of, working_as
-from deployments.postgres.settings import begin_limits, hold_limits
+from deployments.postgres.settings import begin_limits, hold_end, hold_limits
 from deployments.postgres.transactional import END, TRY_AGAIN, committed, is_lost, statement_failed
 
 
@@ -37,6 +37,7 @@ def run_inside(room: Room) -> bool:
             hold_limits(opened, worker.limits)
             opened.execute(END.text.encode())
             opened.execute("RESET ROLE")
+            hold_end(opened, worker.limits)
             write_done(opened, script, sent, worker)
             worker.stop.require_may_start()
             crash_point("before-commit")

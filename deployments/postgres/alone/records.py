@@ -25,6 +25,7 @@ WHERE migration = %(migration)s AND direction = %(direction)s AND position = %(p
 ORDER BY at
 """
 # What a job has done may be gone again once any migration was rolled back: then only the catalogue can prove it.
+OVERTAKEN = "an earlier run has done it, and a migration was rolled back since, which may have undone it"
 _KEY = "job = %(job)s AND migration = %(migration)s AND direction = %(direction)s AND position = %(position)s"
 
 

@@ -1,15 +1,19 @@
 """Where one statement of a file runs: sessions in which names mean what they mean to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from deployments.postgres.connect import Session, open_session, session
 from deployments.postgres.ledger import raise_fence
+from deployments.postgres.patience import Patience
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Script, Sent
-from deployments.postgres.settings import be_patient
-from deployments.postgres.transactional import Worker
+from deployments.postgres.settings import be_patient, begin_limits
+from deployments.postgres.transactional import TRY_AGAIN, Worker
+
+Recorded = TypeVar("Recorded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,22 @@ class Room:
         finally:
             opened.close()
 
-    @contextmanager
-    def recording(self) -> Iterator[Session]:
-        """Open a transaction that holds the fence, as the role that records. Raises FenceLost."""
+    def record(self, act: Callable[[Session], Recorded]) -> Recorded:
+        """Return what `act` does in a transaction that holds the fence, as the role that records.
+
+        Again while only locks are in its way, as a statement is: what was done is not done again for want of its row.
+        Raises FenceLost, LockNotObtained, CancelledOnRequest.
+        """
         worker = self.worker
-        with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
-            raise_fence(opened, worker.target, worker.holder)
-            yield opened
+        patience = Patience(self.script, worker, what=f"The record of {self.what}", left=self.left)
+        while True:
+            try:
+                with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():
+                    begin_limits(opened, worker.limits)
+                    raise_fence(opened, worker.target, worker.holder)
+                    return act(opened)
+            except TRY_AGAIN as refused:
+                patience.refused(refused)
 
     def acting(self) -> Session:
         """Return a session that holds no lock yet and is ours for certain. Raises FenceLost.

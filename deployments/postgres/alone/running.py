@@ -1,27 +1,26 @@
 """Walking the statements of a file that is not one transaction: each by itself, each proved before the next."""
 
-import random
-import time
-
 import psycopg
 
 from checks.outside import Aim, Next, Rebuilt, shortcoming, verdict
-from checks.outside.verdicts import Found, new_remains
+from checks.outside.verdicts import Found, Past, new_remains
 from deployments.crash import crash_point
 from deployments.postgres.alone.acting import act
 from deployments.postgres.alone.clearing import clear
 from deployments.postgres.alone.inside import run_inside
 from deployments.postgres.alone.looking import look
-from deployments.postgres.alone.records import is_done, past_of, write_done, write_intent
+from deployments.postgres.alone.records import OVERTAKEN, is_done, past_of, write_done, write_intent
 from deployments.postgres.alone.rooms import Room, rooms_of
 from deployments.postgres.batches.run import run_batches
-from deployments.postgres.connect import open_session, session
+from deployments.postgres.connect import Session, open_session, session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.history import require_still_open
 from deployments.postgres.ledger import has_entry, raise_fence, write_entry
+from deployments.postgres.patience import Patience
 from deployments.postgres.script import Script
 from deployments.postgres.sessions import Backend, backend_of
-from deployments.postgres.stopped import InDoubt, LockNotObtained
+from deployments.postgres.settings import begin_limits
+from deployments.postgres.stopped import InDoubt
 from deployments.postgres.transactional import (
     LOST_ATTEMPTS,
     TRY_AGAIN,
@@ -29,11 +28,10 @@ from deployments.postgres.transactional import (
     committed,
     failed,
     is_lost,
-    waits_for_autovacuum,
 )
 
 CLEARINGS = 5  # how often what was left is cleared up before a person looks why it comes back
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries for a lock
+ALL_BUT_HISTORY = "Every statement of it is done and in force. Only its history row is missing: another run writes it."
 
 
 def run_alone(script: Script, worker: Worker) -> None:
@@ -49,42 +47,36 @@ def run_alone(script: Script, worker: Worker) -> None:
             worker.tell(room.sent)
             (_in_batches if room.sent.batch else _until_done)(room)
             worker.tell_end(room.sent)
+            worker.came_on()
             crash_point("statement-done")
     _write_history(script, worker)
 
 
 def _in_batches(room: Room) -> None:
     """Run a batched statement: its own rows say how far it is, ours that it was begun and that it is done."""
-    with room.recording() as recording:
-        require_still_open(recording, room.worker.target, room.script.entry, room.worker.history)
-        write_intent(recording, room.script, room.sent, room.worker, before=Found())
-    run_batches(room.script, room.sent, room.worker, room.enter)
-    with room.recording() as recording:
-        write_done(recording, room.script, room.sent, room.worker)
+    script, sent, worker = room.script, room.sent, room.worker
+
+    def intend(recording: Session) -> None:
+        require_still_open(recording, worker.target, script.entry, worker.history)
+        write_intent(recording, script, sent, worker, before=Found())
+
+    room.record(intend)
+    run_batches(script, sent, worker, room.enter)
+    room.record(lambda recording: write_done(recording, script, sent, worker))
 
 
 def _until_done(room: Room) -> None:
     """Try until the statement is proved to be done. A try whose connection was lost is looked at first."""
     worker = room.worker
-    deadline = time.monotonic() + worker.limits.lock_retry_limit.total_seconds()
-    lost = tries = 0
+    patience = Patience(room.script, worker, what=room.what, left=room.left, is_watched=True)
+    lost = 0
     while True:
         worker.stop.require_may_start()
-        tries += 1
-        began = time.monotonic()
         try:
             if _try(room):
                 return
         except TRY_AGAIN as refused:
-            if waits_for_autovacuum(room.script, worker):
-                deadline += time.monotonic() - began + LONGEST_PAUSE  # it is waited for: that is no failure
-            if time.monotonic() > deadline:
-                blockers = "; ".join(map(str, worker.guard.bill.blockers))
-                name = room.script.name
-                raise LockNotObtained(migration=name, tries=tries, blockers=blockers, left=room.left) from refused
-            worker.log(f"{room.what}: try {tries} waited for a lock ({refused.diag.message_primary}); trying again")
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 5))
-            worker.stop.wait(random.uniform(0, pause))  # noqa: S311 # jitter, not a secret
+            patience.refused(refused)
             continue
         lost += 1
         worker.log(
@@ -98,7 +90,7 @@ def _try(room: Room) -> bool:
     """Try once. False when the connection was lost on the way."""
     aim = room.sent.aim
     if aim is None:
-        return run_inside(room)
+        return _was_done_inside(room) or run_inside(room)
     before = _ready(room, aim)
     if before is not None:
         if not act(room, aim, before):
@@ -107,9 +99,28 @@ def _try(room: Room) -> bool:
             found = look(opened, aim)
         if problem := shortcoming(aim, found, before):
             raise InDoubt(what=room.what, why=problem)
-    with room.recording() as recording:
-        write_done(recording, room.script, room.sent, room.worker)
+    room.record(lambda recording: write_done(recording, room.script, room.sent, room.worker))
     return True
+
+
+def _was_done_inside(room: Room) -> bool:
+    """Return whether an earlier job has done a statement that has a transaction of its own; then it is ours too.
+
+    Its row was committed with it. Raises InDoubt where a migration was rolled back since, which may have undone it.
+    """
+    script, sent, worker = room.script, room.sent, room.worker
+
+    def asked(recording: Session) -> Past:
+        require_still_open(recording, worker.target, script.entry, worker.history)
+        past = past_of(recording, script, sent, worker)
+        if past.was_done:
+            write_done(recording, script, sent, worker)
+        return past
+
+    past = room.record(asked)
+    if past.was_attempted and not past.was_done:
+        raise InDoubt(what=room.what, why=OVERTAKEN)
+    return past.was_done
 
 
 def _ready(room: Room, aim: Aim) -> Found | None:
@@ -120,10 +131,14 @@ def _ready(room: Room, aim: Aim) -> Found | None:
     script, sent, worker = room.script, room.sent, room.worker
     with room.session() as opened:
         found = look(opened, aim)
-    with room.recording() as recording:
+
+    def intend(recording: Session) -> Past:
         require_still_open(recording, worker.target, script.entry, worker.history)
         past = past_of(recording, script, sent, worker)
         write_intent(recording, script, sent, worker, before=found)
+        return past
+
+    past = room.record(intend)
     crash_point("statement-intended")
     for _ in range(CLEARINGS):
         judged = verdict(aim, found, past)
@@ -149,11 +164,14 @@ def _is_done(room: Room) -> bool:
 def _write_history(script: Script, worker: Worker) -> None:
     """Write the history row in a transaction of its own; after a lost connection the row says whether it stands."""
     entry = script.entry
-    for _ in range(LOST_ATTEMPTS):
+    patience = Patience(script, worker, what=f"The history row of {script.name}", left=ALL_BUT_HISTORY)
+    lost = 0
+    while lost < LOST_ATTEMPTS:
         backend: Backend | None = None
         opened = open_session(worker.target, name=worker.holder.session_name, autocommit=False)
         try:
             backend = backend_of(opened)
+            begin_limits(opened, worker.limits)
             raise_fence(opened, worker.target, worker.holder)
             if not has_entry(opened, job=worker.holder.job, migration=entry.migration, direction=entry.direction):
                 require_still_open(opened, worker.target, entry, worker.history)
@@ -162,11 +180,14 @@ def _write_history(script: Script, worker: Worker) -> None:
             opened.commit()
         except psycopg.Error as error:
             if not is_lost(opened, error):
-                if isinstance(error, TRY_AGAIN):
-                    raise
-                raise failed(script, f"Recording {script.name}", error) from error
+                if not isinstance(error, TRY_AGAIN):
+                    raise failed(script, f"Recording {script.name}", error) from error
+                opened.close()  # it holds the fence
+                patience.refused(error)
+                continue
             if committed(script, worker, backend):
                 return
+            lost += 1
         else:
             return
         finally:

@@ -38,10 +38,11 @@ from deployments.postgres.connect import Session, open_session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.history import require_still_open
 from deployments.postgres.ledger import raise_fence
+from deployments.postgres.patience import Patience
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.script import Script, Sent
 from deployments.postgres.sessions import Backend, backend_of
-from deployments.postgres.settings import begin_limits, hold_limits
+from deployments.postgres.settings import begin_limits, hold_end, hold_limits
 from deployments.postgres.stopped import InDoubt, LockNotObtained, OverBudget
 from deployments.postgres.transactional import (
     LOST_ATTEMPTS,
@@ -101,8 +102,14 @@ class _Batches:
         )
 
     def _connected(self, act: Callable[[Session], None]) -> None:
-        """Do something in a session; when it is lost, end what may still work there, and do it again."""
-        for _ in range(LOST_ATTEMPTS):
+        """Do something in a session; again when it is lost, after what may still work there was ended.
+
+        And again while only locks are in its way, as long as a statement is tried.
+        """
+        script, lost = self.script, 0
+        what = f"Batches of {script.name}"
+        patience = Patience(script, self.worker, what=what, left=script.when_stopped, is_watched=True)
+        while lost < LOST_ATTEMPTS:
             self.worker.stop.require_may_start()
             backend: Backend | None = None
             opened = open_session(self.worker.target, name=self.worker.holder.session_name)
@@ -113,10 +120,15 @@ class _Batches:
             except psycopg.Error as error:
                 if not is_lost(opened, error):
                     self.worker.guard.require_clear()
-                    raise failed(self.script, f"A batch of {self.script.name}", error) from error
-                committed(self.script, self.worker, backend)
+                    if not isinstance(error, TRY_AGAIN):
+                        raise failed(script, f"A batch of {script.name}", error) from error
+                    opened.close()
+                    patience.refused(error)
+                    continue
+                committed(script, self.worker, backend)
                 self.worker.guard.require_clear()
-                self.worker.log(f"{self.script.name}: the connection was lost in a batch; going on after the last one")
+                self.worker.log(f"{script.name}: the connection was lost in a batch; going on after the last one")
+                lost += 1
                 if self.standing.batches > before:
                     return  # it came on: the attempts are counted anew
             else:
@@ -129,7 +141,8 @@ class _Batches:
         """Find out how far an earlier attempt came, or where the end is, and write it."""
         worker, place = self.worker, self.place
         require_batch_table(opened, worker.target)
-        with opened.transaction():
+        with worker.guard.watching(opened, self.script, part="The beginning"), opened.transaction():
+            begin_limits(opened, worker.limits)
             raise_fence(opened, worker.target, worker.holder)
             require_still_open(opened, worker.target, self.script.entry, worker.history)
             found = earlier(opened, place)
@@ -148,6 +161,7 @@ class _Batches:
                 is_done = end is None or end == begun.watermark
                 self.standing = replace(begun, last_key=end, estimate=estimate, is_done=is_done)
             opened.execute("RESET ROLE")
+            hold_end(opened, worker.limits)
             others = other_text(opened, place) if found is None else 0
             lost = overtaken(opened, place) if found is None else 0
             if found is None or found[1] != place.job:
@@ -168,7 +182,8 @@ class _Batches:
 
     def _until_cut(self, opened: Session) -> None:
         """Run batches in one session until none is left."""
-        with opened.transaction():
+        with self.worker.guard.watching(opened, self.script, part="The beginning"), opened.transaction():
+            begin_limits(opened, self.worker.limits)
             self.standing = standing(opened, self.place)  # after a lost connection: what was really committed
         patience = self.worker.limits.lock_retry_limit.total_seconds()
         tries, since = 0, time.monotonic()
@@ -222,6 +237,7 @@ class _Batches:
         crash_point("batch-committed")
         seconds, waited = time.monotonic() - began, self.paused
         self.standing, self.paused = after, 0.0
+        worker.came_on()
         keys = after.keys - before.keys
         self.speed.add(seconds + waited, keys, after.rows - before.rows)
         self.tries = 0
@@ -247,6 +263,7 @@ class _Batches:
                 rows = psycopg.RawCursor(opened).execute(batch.sql.encode(), [*page.first, *page.last]).rowcount
                 opened.execute("SET CONSTRAINTS ALL IMMEDIATE")
             opened.execute("RESET ROLE")
+            hold_end(opened, worker.limits)
             after = replace(
                 now,
                 watermark=page.last if page else now.watermark,

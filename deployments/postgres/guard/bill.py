@@ -140,14 +140,10 @@ class Bill:
 
     def _passed(self, budget: Budget, connections: int) -> Iterator[Over]:
         most = budget.most_sessions(connections)
-        if self.oldest_seconds > budget.oldest_seconds:
-            yield _over(
-                "oldest_seconds", self.oldest_seconds, budget.oldest_seconds, "a session waited {} s, at most {} s"
-            )
-        if self.total_seconds > budget.total_seconds:
-            yield _over(
-                "total_seconds", self.total_seconds, budget.total_seconds, "all waited {} s in sum, at most {} s"
-            )
+        for name, told in BLOCKING_LIMITS.items():
+            limit, paid = getattr(budget, name), getattr(self, name)
+            if limit is not None and paid > limit:
+                yield _over(name, paid, limit, told)
         tries = self.total_seconds + self.earlier_seconds
         if budget.tries_seconds is not None and self.tries > 1 and tries > budget.tries_seconds:
             told = "in all tries together they waited {} s, at most {} s"
@@ -227,6 +223,10 @@ class Bill:
         return None if name not in self.worst else round(self.worst[name], digits)
 
 
+BLOCKING_LIMITS = {
+    "oldest_seconds": "a session waited {} s, at most {} s",
+    "total_seconds": "all waited {} s in sum, at most {} s",
+}
 SERVER_LIMITS = {
     "connections_percent": "{} % of the server's connections were in use while sessions waited, at most {} %",
     "replica_seconds": "a replica fell {} s behind, at most {} s",

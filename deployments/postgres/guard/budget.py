@@ -18,8 +18,8 @@ class Budget:
     for us: to stop would free no other connection. What the server does not tell trips nothing, and is shown as such.
     """
 
-    oldest_seconds: float = DEFAULT["oldest_seconds"] or 0.0  # the one that waits longest
-    total_seconds: float = DEFAULT["total_seconds"] or 0.0  # all that wait in one try, in sum
+    oldest_seconds: float | None = DEFAULT["oldest_seconds"]  # the one that waits longest
+    total_seconds: float | None = DEFAULT["total_seconds"]  # all that wait in one try, in sum
     tries_seconds: float | None = DEFAULT["tries_seconds"]  # in all tries of one file
     sessions: int | None = None  # at once; None is a fifth of the server's connections, 2 to 20
     connections_percent: float | None = DEFAULT["connections_percent"]  # in use, of those that are for everybody

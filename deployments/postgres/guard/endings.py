@@ -44,7 +44,10 @@ class Outcome(StrEnum):
 
 
 class Endings:
-    """The box between who takes the wishes from the control database and the guard, which does nothing there."""
+    """The box between who takes the wishes from the control database and the guard, which does nothing there.
+
+    One for all guards of a step: the next one knows whom the last one told to end before its link broke.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -62,10 +65,14 @@ class Endings:
                 self._open[ending.key] = ending
 
     def outcomes(self) -> list[tuple[Ending, Outcome]]:
-        """Take out what became of wishes since it was asked last."""
+        """Return what became of wishes and is not written yet."""
         with self._lock:
-            outcomes, self._outcomes = self._outcomes, []
-            return outcomes
+            return list(self._outcomes)
+
+    def written(self, key: int) -> None:
+        """Forget what became of a wish: it is where people read it."""
+        with self._lock:
+            self._outcomes = [one for one in self._outcomes if one[0].key != key]
 
     def unanswered(self) -> list[Ending]:
         """Return the wishes that nothing became of yet."""

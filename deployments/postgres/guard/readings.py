@@ -173,12 +173,24 @@ class Server:
         }
 
 
-class NameInAnyEncoding(Loader):
-    """Reads names of roles: they belong to no database, and are in the encoding of where they were made."""
+class InAnyEncoding(Loader):
+    """Reads a text of which nobody knows the encoding."""
 
     def load(self, data: Buffer) -> str:
-        """Return the name; bytes that are no UTF-8 are shown as such."""
+        """Return the text; bytes that are no UTF-8 are shown as such."""
         return bytes(data).decode("utf-8", "replace")
+
+
+def read_any_encoding(opened: Session) -> None:
+    """Have a session read what is in no encoding that the server knows.
+
+    Names of roles belong to no database, and are in the encoding of where they were made. A database in SQL_ASCII keeps
+    whatever bytes its clients send, also in the queries of others, and refuses to hand them out as UTF-8.
+    """
+    opened.adapters.register_loader("name", InAnyEncoding)
+    if opened.info.parameter_status("server_encoding") == "SQL_ASCII":
+        opened.execute("SET client_encoding = 'SQL_ASCII'")
+        opened.adapters.register_loader("text", InAnyEncoding)
 
 
 def somebody_waits(opened: Session) -> bool:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
@@ -16,38 +15,26 @@ from deployments.postgres.guard.bill import Bill
 from deployments.postgres.guard.budget import Budget
 from deployments.postgres.guard.endings import Endings
 from deployments.postgres.guard.readings import (
-    NameInAnyEncoding,
     Seen,
     look,
     look_at_server,
+    read_any_encoding,
     somebody_waits,
     tells_disk,
 )
 from deployments.postgres.guard.watchdog import SILENCE_SECONDS, Watchdog
+from deployments.postgres.guard.watched import Watched
+from deployments.postgres.line import Line
 from deployments.postgres.progress import Looking
 from deployments.postgres.script import Script
+from deployments.postgres.settings import LEAST_LONG
 from deployments.postgres.stop import Stop
 from deployments.postgres.stopped import CancelledOnRequest, GuardLost, LayoutLockHeld, OverBudget
 
-CANCEL_PATIENCE = 2.0  # seconds between pg_cancel_backend and pg_terminate_backend
 LAYOUT_LOCK_PATIENCE = 10.0  # seconds; Prisma itself gives up after ten
 # Its question is planned once: to plan it costs the server more than to answer it, and to compile it far more.
 SETTINGS = "SET statement_timeout = '5s'; SET plan_cache_mode = force_generic_plan; SET jit = off"
 LOOKS_PER_READING = 8  # how server and replicas are is asked every two seconds, at four looks a second
-# Every session of a dump, wherever its workers are by now.
-DUMP_SESSIONS = """
-FROM pg_stat_activity WHERE application_name = %(name)s AND datname = current_database() AND pid <> pg_backend_pid()
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What is watched: one session, or without one every session of the holder's name. And how it is told of."""
-
-    name: str
-    left: str  # what is in the database when it was stopped, as a sentence
-    session: Session | None = None
-    pid: int | None = None  # of the session's server process
 
 
 class Guard:
@@ -61,15 +48,20 @@ class Guard:
         budget: Budget,
         interval: timedelta,
         stop: Stop,
+        longest: timedelta = LEAST_LONG,
         endings: Endings | None = None,
     ) -> None:
-        """Prepare; nothing is opened yet. `endings` is where people's wishes to end a session come from."""
+        """Prepare; nothing is opened yet. `endings` is where people's wishes to end a session come from.
+
+        `longest` is what the server allows one statement of what is watched.
+        """
         self.target = target
         self.holder = holder
         self.budget = budget
         self.bill = Bill()
         self.endings = endings or Endings()
         self.looking = Looking()
+        self.longest = longest
         self._stop = stop
         self._interval = interval.total_seconds()
         self._session: Session
@@ -84,27 +76,28 @@ class Guard:
         self._named = ""  # whose bill it is
         self._layout_lock: int | None = None
         self._refusal: GuardLost | OverBudget | CancelledOnRequest | None = None
-        self._cancelled_at = 0.0
         self._is_lost = False
         self._closing = threading.Event()
         self._watchdog = Watchdog(self._interval, self._give_up)
         self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
 
     def __enter__(self) -> Self:
-        """Open the session and begin to look. Raises what open_session raises."""
+        """Open the session and begin to look. Raises what open_session raises, and the driver's errors."""
         self._session = open_session(self.target, name=self.holder.session_name)
+        self._watchdog.begin(self._session)
         try:
             self._session.execute(SETTINGS)
             self._session.prepare_threshold = 0
-            self._session.adapters.register_loader("name", NameInAnyEncoding)
+            read_any_encoding(self._session)
             self._tells_disk = tells_disk(self._session)
             row = self._session.execute("SELECT current_setting('max_connections')::int").fetchone()
+            self._thread.start()
         except BaseException:
+            self._closing.set()
+            self._watchdog.close()
             self._session.close()
             raise
         self._connections = row[0] if row else 0
-        self._watchdog.begin(self._session)
-        self._thread.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -156,10 +149,15 @@ class Guard:
         the server made of it. Raises what the guard was stopped by before, if that still holds.
         """
         left = "It changed nothing." if script.transactional else script.when_stopped
-        watched = Watched(f"{part} of {script.name}" if part else script.name, left, session, session.info.backend_pid)
+        name = f"{part} of {script.name}" if part else script.name
+        statements = len(script.sent) + 1 if script.transactional else 1
+        most = statements * self.longest.total_seconds()
         whole = self.bill if self._named == script.name else Bill()
         try:
-            with self._watching(watched):
+            with (
+                Line(session) as line,
+                self._watching(Watched(name, left, session, session.info.backend_pid, line, most)),
+            ):
                 yield
         finally:
             if part:
@@ -183,7 +181,7 @@ class Guard:
             with self._aim:
                 self._watched = watched
             self._named = watched.name
-            self._begun, self._looks, self._cancelled_at = time.monotonic(), 0, 0.0
+            self._begun, self._looks = time.monotonic(), 0
             self.looking.forget()
             if isinstance(self._refusal, OverBudget):  # of a file that was committed before the cancel arrived
                 self._refusal = None
@@ -200,7 +198,7 @@ class Guard:
 
     def require_clear(self) -> None:
         """Raise the reason if the guard has stopped the migration, or does not watch it any more."""
-        if self._refusal is None and (self._is_lost or self._watchdog.is_silent):
+        if self._refusal is None and self._is_lost:
             self._refusal = GuardLost(target=self.target.name)
         if self._refusal is not None:
             raise self._refusal
@@ -227,6 +225,7 @@ class Guard:
 
     def _look_at(self, watched: Watched) -> None:
         there = time.monotonic() - self._begun
+        watched.end_overdue(after=there)
         name = self.holder.session_name
         if self._seen != Seen() or somebody_waits(self._session):
             self._seen = look(self._session, pid=watched.pid, name=name, most_seconds=there)
@@ -239,7 +238,7 @@ class Guard:
         if self._refusal is None:
             self._judge(watched)
         if self._refusal is not None:
-            self._end(watched)
+            watched.end(self._session, holder=self.holder.session_name)
         self.looking.look(self._session, pid=watched.pid, name=name)  # last: it holds up no cancel
 
     def _judge(self, watched: Watched) -> None:
@@ -251,36 +250,20 @@ class Guard:
                 migration=watched.name, bill=str(self.bill), left=watched.left, why=over.text, evidence={"bill": bill}
             )
 
-    def _end(self, watched: Watched) -> None:
-        """Cancel what is watched; end its sessions if that does not help within two seconds."""
-        now = time.monotonic()
-        if not self._cancelled_at:
-            self._cancelled_at = now
-            function = "pg_cancel_backend"
-        elif now - self._cancelled_at > CANCEL_PATIENCE:
-            function = "pg_terminate_backend"
-        else:
-            return
-        if watched.pid is not None:
-            self._session.execute(f"SELECT {function}(%s)", [watched.pid])
-        else:
-            self._session.execute(f"SELECT {function}(pid) {DUMP_SESSIONS}", {"name": self.holder.session_name})
-
     def _give_up(self) -> None:
         """The guard's session is gone or hangs: cancel the migration as every client can. A dump ends by itself.
 
         Called by the guard's thread and by the watchdog's, so it waits for no look. Again and again until it is over,
-        because a cancel that arrives between two statements does nothing.
+        because a cancel that arrives between two statements does nothing; a server that hangs as a whole is hung up on.
         """
         self._is_lost = True
         if self._refusal is None:
             self._refusal = GuardLost(target=self.target.name)
+        began = time.monotonic()
         while True:
             with self._aim:
                 if self._watched is None:
                     return
-                if self._watched.session is not None:
-                    with suppress(psycopg.Error):
-                        self._watched.session.cancel_safe(timeout=CANCEL_PATIENCE)
+                self._watched.give_up(after=time.monotonic() - began)
             if self._closing.wait(self._interval):
                 return

@@ -1,12 +1,10 @@
 """Notices a guard that hangs: one whose session answers no more is no better than one whose session broke."""
 
-import os
-import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from deployments.postgres.connect import Session
+from deployments.postgres.line import Line
 
 # The guard's own statement_timeout: whoever has not answered by then is not slow. The server process enforces that one
 # itself, and a process that hangs does not.
@@ -22,15 +20,9 @@ class Watchdog:
         self._most = interval + SILENCE_SECONDS
         self._when_silent = when_silent
         self._looks = 0
-        self._silent = threading.Event()
         self._closing = threading.Event()
-        self._line: socket.socket | None = None
+        self._line: Line | None = None
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the guard has not looked for too long."""
-        return self._silent.is_set()
 
     def looked(self) -> None:
         """Note that the guard has looked."""
@@ -38,15 +30,13 @@ class Watchdog:
 
     def begin(self, session: Session) -> None:
         """Begin to watch the guard that looks by this session."""
-        # A second handle of the same connection, so that it can never be one of another by the time it is needed.
-        self._line = socket.socket(fileno=os.dup(session.fileno()))
+        self._line = Line(session)
         self._thread.start()
 
     def hang_up(self) -> None:
         """End the connection of the guard under whoever waits for its answer."""
         if self._line is not None:
-            with suppress(OSError):
-                self._line.shutdown(socket.SHUT_RDWR)
+            self._line.hang_up()
 
     def close(self) -> None:
         """Stop to watch."""
@@ -61,7 +51,6 @@ class Watchdog:
         while not self._closing.wait(step):
             missed, seen = (missed + 1, seen) if self._looks == seen else (0, self._looks)
             if missed >= STEPS:
-                self._silent.set()
                 self.hang_up()
-                self._when_silent()
+                self._when_silent()  # also where hanging up did not free the guard's own thread to do it
                 return
