@@ -32,6 +32,33 @@ def is_setting(statement: Statement) -> bool:
     return tree.tag == "VariableSetStmt" and not tree.flag("is_local") and tree.enum("kind") != "VAR_SET_MULTI"
 
 
+# How long it may wait and take, and with how much: another value of these changes nothing of what a statement does.
+_MEANS_NOTHING = frozenset(
+    (
+        "application_name",
+        "client_min_messages",
+        "deadlock_timeout",
+        "idle_in_transaction_session_timeout",
+        "lock_timeout",
+        "maintenance_work_mem",
+        "max_parallel_maintenance_workers",
+        "max_parallel_workers",
+        "max_parallel_workers_per_gather",
+        "statement_timeout",
+        "synchronous_commit",
+        "transaction_timeout",
+        "vacuum_cost_delay",
+        "vacuum_cost_limit",
+        "work_mem",
+    )
+)
+
+
+def gives_meaning(statement: Statement) -> bool:
+    """True for a setting after which the same text may do another thing, as search_path; also for one not known."""
+    return is_setting(statement) and statement.tree.text("name").lower() not in _MEANS_NOTHING
+
+
 def is_one_transaction(script: Script) -> bool:
     """True when the whole file is applied or nothing of it, because nothing in it forbids that."""
     return not any(one.outside_transaction for one in script.statements) and not is_declared(script)

@@ -56,7 +56,7 @@ class Program:
         if self.returncode is None:
             if not select.select([self._told], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.returncode = int(self._told.readline())
+            self.returncode = int(self._told.readline() or -signal.SIGKILL)  # the keeper itself was killed
             self._told.close()
         return self.returncode
 

@@ -53,12 +53,14 @@ class Found:
 class Past:
     """What is recorded of earlier attempts: whether there were any, whether one was seen to be done, what was there.
 
-    `before` is what was found before the first of them; None where that is not known, or where there was none.
+    `why` says why what one of them did may not count as done; "" where nothing was done, or it counts. `before` is what
+    was found before the first of them; None where that is not known, or where there was none.
     """
 
     was_attempted: bool = False
     was_done: bool = False
     before: Found | None = None
+    why: str = ""
 
     @property
     def there_before(self) -> frozenset[int]:

@@ -37,6 +37,7 @@ class _Kept:
     timings: Timings
     batches: KeptBatches = field(default_factory=KeptBatches)
     endings: Endings = field(default_factory=Endings)
+    guards: list[Guard] = field(default_factory=list)  # one for each time it was begun anew
     bills: dict[str, object] = field(default_factory=dict)  # by migration
 
 
@@ -127,7 +128,8 @@ class Migrate:
 
     def _run_rest(self, ctx: StepContext, scripts: list[Script], kept: _Kept) -> None:
         with session(ctx.target, name=ctx.holder.session_name) as opened:
-            end_strays(opened, ctx.target, ctx.holder)
+            watchers = {one.backend for one in kept.guards if one.backend is not None}
+            end_strays(opened, ctx.target, ctx.holder, watchers=watchers)
             require_as_planned(opened, ctx)
             done = {name for name, _ in entries_of_job(opened, ctx.job.pk)}
             if not has_begun(opened, ctx.job.pk):
@@ -143,6 +145,7 @@ class Migrate:
             longest=ctx.limits.longest,
             endings=kept.endings,
         )
+        kept.guards.append(watch)
         with watch as guard, WaitsTold(ctx.job, self.name, guard):
             if ctx.history.advisory_lock is not None:
                 guard.hold_layout_lock(ctx.history.advisory_lock)

@@ -9,7 +9,10 @@ from deployments.postgres.errors import TargetLocked
 BROKEN_LINKS = 5  # how often guard or target may break away, with nothing committed between, before the step gives up
 PAUSE_SECONDS = 0.5
 LONGEST_PAUSE = 30.0  # seconds
-KEPT = "What this run had committed before stays in force and is counted; nothing more was changed."
+KEPT = (
+    "What this run had committed before stays in force and is counted. A statement outside a transaction, if one was "
+    "under way, may be in force although it is not counted: another run looks at it first."
+)
 
 
 class Setbacks:
@@ -41,14 +44,16 @@ class Setbacks:
     def locked_out(self, refused: Exception) -> None:
         """Wait before the target is read again, after a lock was in the way.
 
-        Raises TargetLocked when that has lasted as long as a statement is tried for.
+        Raises TargetLocked when that has lasted as long as a statement is tried for, and PausedOnRequest: what is sent
+        is tried again by itself, so nothing is under way.
         """
         self._locked_since = self._locked_since if self._locks else time.monotonic()
         if time.monotonic() - self._locked_since > self._ctx.limits.lock_retry_limit.total_seconds():
             raise self.locked() from refused
         name = self._ctx.target.name
         self._ctx.log(f"{name} could not be read ({type(refused).__name__}): another session is in the way")
-        self._ctx.control.wait(min(LONGEST_PAUSE, PAUSE_SECONDS * 2 ** min(self._locks, 6)))
+        self._ctx.control.rest(min(LONGEST_PAUSE, PAUSE_SECONDS * 2 ** min(self._locks, 6)))
+        self._ctx.control.require_may_go_on(f"before {name} was read again")
         self._locks += 1
 
     def locked(self) -> DeploymentError:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployments.postgres.alone.records import withdraw, write_done
+from deployments.postgres.alone.records import let_send_again, write_done
 from deployments.postgres.alone.rooms import Room
 from deployments.postgres.connect import session
 from deployments.postgres.doubt import judged
@@ -23,7 +23,7 @@ def obey(script: Script, worker: Worker, decided: dict[str, Any], *, claim: int)
     sent = next((one for one in script.sent if one.number == decided["statement"]), None)
     if not decided["is_applied"]:
         if sent is not None and decided["for_claim"] == claim:
-            Room(script, sent, worker).record(lambda opened: withdraw(opened, script, sent, worker))
+            Room(script, sent, worker).record(lambda opened: let_send_again(opened, script, sent, worker))
         return
     with session(worker.target, name=worker.holder.session_name) as opened:
         found = judged(opened, worker.target, script, holder=worker.holder)

@@ -9,7 +9,7 @@ import psycopg
 
 from checks.outside import Next, Past, verdict
 from deployments.postgres.alone.looking import look
-from deployments.postgres.alone.records import OVERTAKEN, is_done, past_of
+from deployments.postgres.alone.records import is_done, past_of
 from deployments.postgres.connect import NAME_PREFIX, Holder, Session, Target
 from deployments.postgres.history import LayoutHistory
 from deployments.postgres.privileges import become_owner
@@ -181,5 +181,5 @@ def _inside(past: Past) -> tuple[bool | None, str]:
     if past.was_done:
         return True, ""
     if past.was_attempted:
-        return None, f"was sent, and the target cannot tell: {OVERTAKEN}."
+        return None, f"was sent, and the target cannot tell: {past.why}."
     return False, "is a transaction of its own with the row that says so. The row is not there: not applied."

@@ -13,13 +13,16 @@ from deployments.postgres.transactional import FIRST_PAUSE, LONGEST_PAUSE, Worke
 class Patience:
     """How long one thing is tried for: as long as a statement, from the first try, and with the same pauses."""
 
-    def __init__(self, script: Script, worker: Worker, *, what: str, left: str, is_watched: bool = False) -> None:
+    def __init__(
+        self, script: Script, worker: Worker, *, what: str, left: str, is_watched: bool = False, resting: str = ""
+    ) -> None:
         """Begin now. `what` is tried, and `left` is in force when it is given up, as a sentence.
 
-        `is_watched` is what the guard looks at while it waits, so that it knows who is in the way.
+        `is_watched` is what the guard looks at while it waits, so that it knows who is in the way. Where nothing is
+        under way between two tries, `resting` is that place, as for `Stop.require_may_go_on`.
         """
         self._script, self._worker, self._what, self._left = script, worker, what, left
-        self._is_watched = is_watched
+        self._is_watched, self._resting = is_watched, resting
         self._deadline = time.monotonic() + worker.limits.lock_retry_limit.total_seconds()
         self._began = time.monotonic()  # this try
         self._tries = 0
@@ -41,6 +44,11 @@ class Patience:
         told = refused.diag.message_primary
         worker.log(f"{self._what}: try {self._tries} waited for a lock ({told}); trying again")
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._tries - 1, 5))
-        worker.stop.wait(random.uniform(0, pause))  # noqa: S311 # jitter, not a secret
-        worker.stop.require_may_start()
+        pause = random.uniform(0, pause)  # noqa: S311 # jitter, not a secret
+        if self._resting:
+            worker.stop.rest(pause)
+            worker.stop.require_may_go_on(self._resting)
+        else:
+            worker.stop.wait(pause)
+            worker.stop.require_may_start()
         self._began = time.monotonic()

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 
 from checks.batch import Batch
 from checks.batching.declared import with_batches
 from checks.changes import Verb
 from checks.outside.aims import Aim, Detached, needs_no_lock_timeout
 from checks.statements import parse
-from checks.transactions import aim_in, is_one_transaction, is_setting, sendable
+from checks.transactions import aim_in, gives_meaning, is_one_transaction, is_setting, sendable
 from deployments.postgres.ledger import Entry
 from deployments.postgres.settings import LEAST_LONG
 
@@ -19,7 +20,8 @@ class Sent:
 
     `aim` is None for one that runs in a transaction. Where `batch` is set, what is sent is the batch's own text, for a
     range of keys at a time. A setting is made in the sessions of what follows. One without a lock_timeout works beside
-    the application, and would be left half done by it.
+    the application, and would be left half done by it. `context` are the settings before it that give names and values
+    their meaning, as text.
     """
 
     number: int  # from 1
@@ -30,6 +32,12 @@ class Sent:
     is_setting: bool = False
     has_no_lock_timeout: bool = False
     is_validation: bool = False  # of a constraint: it reads a whole table beside the application
+    context: str = ""
+
+    @property
+    def recorded(self) -> str:
+        """What the target's records call the statement: after other settings the same text is another statement."""
+        return self.context + self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,12 @@ class Script:
     def name(self) -> str:
         """The migration's name, with the direction when it is not forward."""
         return self.entry.migration if self.entry.direction == "forward" else f"{self.entry.migration} (rollback)"
+
+    def places_of(self, sent: Sent) -> tuple[int, tuple[int, ...]]:
+        """Return the place of a statement among those that are no settings, and of all that are recorded like it."""
+        acting = [one for one in self.sent if not one.is_setting]
+        like = tuple(place for place, one in enumerate(acting, start=1) if one.recorded == sent.recorded)
+        return next(place for place in like if acting[place - 1].number == sent.number), like
 
     @property
     def when_stopped(self) -> str:
@@ -78,6 +92,7 @@ def prepare(text: str, *, migration: str, direction: str, checksum: str, script_
     statements = sendable(script)
     if statements is None:
         statements = script.statements  # which no plan lets through
+    contexts = accumulate((f"{one.sql};\n" if gives_meaning(one) else "" for one in statements), initial="")
     return Script(
         entry=Entry(
             migration=migration,
@@ -96,8 +111,9 @@ def prepare(text: str, *, migration: str, direction: str, checksum: str, script_
                 is_setting=is_setting(one),
                 has_no_lock_timeout=needs_no_lock_timeout(one.tree),
                 is_validation=any(change.verb is Verb.VALIDATE_CONSTRAINT for change in one.changes),
+                context=context,
             )
-            for place, one in enumerate(statements, start=1)
+            for place, (one, context) in enumerate(zip(statements, contexts, strict=False), start=1)
         ),
         transactional=transactional,
     )

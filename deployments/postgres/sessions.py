@@ -1,6 +1,7 @@
 """Ending the sessions of an executor that was taken over or lost its link, before anything new is started."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,14 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_n
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One server process: a pid alone is used again, together with its start it is not."""
+
+    pid: int
+    started_at: datetime
+
+
 def end_predecessors(session: Session, target: Target, holder: Holder) -> int:
     """End the sessions of earlier executors and wait until they are gone: until then a COMMIT of theirs may still land.
 
@@ -35,15 +44,18 @@ def end_predecessors(session: Session, target: Target, holder: Holder) -> int:
     return _end(session, PREDECESSORS, {"fence": holder.fence}, target)
 
 
-def end_strays(session: Session, target: Target, holder: Holder) -> int:
+def end_strays(session: Session, target: Target, holder: Holder, *, watchers: Collection[Backend] = ()) -> int:
     """End every other session of this executor on the target, and wait until they are gone; return how many there were.
 
-    For the beginning of an attempt, when it has no other. Raises InDoubt if one does not go within 30 seconds.
+    For the beginning of an attempt, when it has no other. Raises InDoubt if one does not go within 30 seconds. For
+    `watchers` nobody waits, the guards of earlier attempts: a session that only watched can commit nothing.
     """
-    return _end(session, STRAYS, {"name": holder.session_name}, target)
+    return _end(session, STRAYS, {"name": holder.session_name}, target, watchers)
 
 
-def _end(session: Session, query: str, values: dict[str, object], target: Target) -> int:
+def _end(
+    session: Session, query: str, values: dict[str, object], target: Target, watchers: Collection[Backend] = ()
+) -> int:
     deadline = time.monotonic() + PATIENCE_SECONDS
     ended: set[tuple[int, object]] = set()
     while found := session.execute(query, values).fetchall():
@@ -53,10 +65,13 @@ def _end(session: Session, query: str, values: dict[str, object], target: Target
                 [pid, started],
             )
             ended.add((pid, started))
+        working = [one for one in found if Backend(*one) not in watchers]
+        if not working:
+            break
         if time.monotonic() > deadline:
             raise InDoubt(
                 what=f"an earlier attempt on {target.name}",
-                why=f"{len(found)} of its sessions do not end within {PATIENCE_SECONDS:.0f} s",
+                why=f"{len(working)} of its sessions do not end within {PATIENCE_SECONDS:.0f} s",
             )
         time.sleep(LOOK_SECONDS)
     return len(ended)
@@ -82,14 +97,6 @@ def take_over(session: Session, target: Target, holder: Holder) -> int:
             break
     # A session opened before the fence rose is seen now; one opened after asks for the fence, and is refused.
     return ended + end_predecessors(session, target, holder)
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One server process: a pid alone is used again, together with its start it is not."""
-
-    pid: int
-    started_at: datetime
 
 
 def backend_of(session: Session) -> Backend:

@@ -102,18 +102,21 @@ def _write(run: MigrationRun, verdict: Verdict, comment: str, user: User) -> App
 def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
     """Queue a run whose needs are all met: one job per database, and the dispatcher told. Returns the run.
 
-    The way back from a paused run ends that one and keeps its slot.
+    The way back from a run that is paused, or needs attention, ends that one and keeps its slot. Rehearsals of its
+    environment are asked to stop.
 
     Raises NotAllowed, NotYet with everything that is unmet, IllegalTransition if it was started or ended before.
     """
     with transaction.atomic():
-        held = locked_with_reverted(run)
-        require(actor, Action.REQUEST, held)
+        held, giving_way = locked_with_reverted(run)
+        person = require(actor, Action.REQUEST, held)
         if held.state == RunState.AWAITING and (waits := unmet_of(held)):
             raise NotYet(number=held.number, waits=tuple(one.text for one in waits))
         lock_databases(entry["id"] for entry in held.plan["databases"])
         move_run(held, RunState.QUEUED, actor=actor)
         given_over = take_slots(held, actor=actor)
+        for rehearsal in giving_way:
+            _cancel(rehearsal, person, actor=actor)
         for place, entry in enumerate(held.plan["databases"], start=1):
             is_held = entry["id"] in given_over
             job = Job.objects.create(run=held, database_id=entry["id"], position=place, writes=True, holds_slot=is_held)
@@ -133,12 +136,17 @@ def request_cancel(run: MigrationRun, *, actor: Actor) -> MigrationRun:
         if held.state == RunState.AWAITING:
             move_run(held, RunState.CANCELLED, actor=actor)
         else:
-            if held.cancel_requested_at is None:
-                _wish_to_cancel(held, canceller, actor=actor)
-            cancel_what_waits(held, actor=actor)
-            announce_wish(held.pk)
+            _cancel(held, canceller, actor=actor)
     run.refresh_from_db()
     return run
+
+
+def _cancel(run: MigrationRun, canceller: User, *, actor: Actor) -> None:
+    """Ask a locked run that was started to stop, and cancel what of it is queued."""
+    if run.cancel_requested_at is None:
+        _wish_to_cancel(run, canceller, actor=actor)
+    cancel_what_waits(run, actor=actor)
+    announce_wish(run.pk)
 
 
 def _wish_to_cancel(run: MigrationRun, canceller: User, *, actor: Actor) -> None:

@@ -9,14 +9,16 @@ from deployments.services.transition import locked_runs, move_job
 from deployments.states import RUN_ACTIVE, JobState
 
 
-def locked_with_reverted(run: MigrationRun) -> MigrationRun:
-    """Return a run, locked until the end of the transaction, together with the one that it undoes.
+def locked_with_reverted(run: MigrationRun) -> tuple[MigrationRun, list[MigrationRun]]:
+    """Return a run, and the rehearsals under way that give way to it, locked until the end of the transaction.
 
-    And with the rehearsals that give way to it.
+    Together with the run that it undoes. A rehearsal that begins after this is not among them: it is not locked.
     """
-    if run.kind not in WAYS_BACK or not run.reverts_id:
-        return locked_runs([run.pk])[run.pk]
-    return locked_runs([run.pk, run.reverts_id, *(one.pk for one in rehearsals_under_way(run))])[run.pk]
+    if run.kind not in WAYS_BACK:
+        return locked_runs([run.pk])[run.pk], []
+    asked = [one.pk for one in rehearsals_under_way(run)]
+    held = locked_runs([run.pk, *([run.reverts_id] if run.reverts_id else []), *asked])
+    return held[run.pk], [held[pk] for pk in asked if held[pk].state in RUN_ACTIVE]
 
 
 def rehearsals_under_way(back: MigrationRun) -> QuerySet[MigrationRun]:

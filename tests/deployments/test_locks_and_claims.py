@@ -9,6 +9,7 @@ from django.db import OperationalError, connection, transaction
 
 from deployments.actors import EXECUTOR, person
 from deployments.models import Job, MigrationRun
+from deployments.services import lane
 from deployments.services.transition import (
     DatabaseBusy,
     IllegalTransition,
@@ -152,3 +153,24 @@ def test_a_page_sees_that_a_job_moved_though_its_run_did_not(cast: Cast):
 
     assert again.run.state == "running"
     assert again.run.revision > before
+
+
+def test_only_the_rehearsals_that_were_locked_give_way_and_none_that_is_over(cast: Cast, monkeypatch):
+    back, under_way = cast.run(kind="rollback", reverts=cast.run()), rehearsal(cast)
+    over = cast.run(kind="rehearsal")
+    MigrationRun.objects.filter(pk=over.pk).update(state=RunState.QUEUED)
+
+    def lock(run_ids) -> dict[int, MigrationRun]:
+        MigrationRun.objects.filter(pk=over.pk).update(state=RunState.CANCELLED)
+        held = locked_runs(run_ids)
+        rehearsal(cast)  # begun after the lock was taken
+        return held
+
+    monkeypatch.setattr(lane, "locked_runs", lock)
+    with transaction.atomic():
+        assert lane.locked_with_reverted(back) == (back, [under_way])
+
+
+def rehearsal(cast: Cast) -> MigrationRun:
+    """Return one that is queued."""
+    return cast.job(cast.run(kind="rehearsal"), writes=False).run

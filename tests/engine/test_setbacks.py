@@ -13,6 +13,7 @@ from deployments.pipelines.executor import context
 from deployments.pipelines.migrate import Migrate
 from deployments.pipelines.setbacks import BROKEN_LINKS, Setbacks
 from deployments.postgres.errors import TargetLocked
+from deployments.postgres.stopped import GuardLost, PausedOnRequest
 from deployments.services.transition import claim_job
 from tests.engine.conftest import actor
 from tests.postgres.places import LIMITS, Stopper
@@ -63,8 +64,40 @@ def test_a_lock_is_waited_for_as_long_as_by_a_statement_and_then_told_with_what_
     with pytest.raises(TargetLocked) as given_up:
         seen.locked_out(refused)
 
-    assert "What this run had committed before stays in force and is counted" in str(given_up.value)
-    assert "Nothing more was changed there" not in str(given_up.value)
+    told = str(given_up.value)
+    assert "What this run had committed before stays in force and is counted" in told
+    assert "may be in force although it is not counted" in told
+    assert "nothing more was changed" not in told.lower()
+
+
+def test_a_wish_to_pause_is_obeyed_while_a_lock_is_waited_for_and_not_before_a_broken_link_was_looked_at(ctx):
+    seen = Setbacks(ctx, Migrate())
+    ctx.control.pause = True
+
+    seen.link_broke(ConnectionError("cut"))
+    with pytest.raises(PausedOnRequest):
+        seen.locked_out(ConnectionError("lock timeout"))
+
+
+def test_an_attempt_after_a_lost_guard_knows_which_session_was_the_guards(rewards, monkeypatch):
+    rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
+    rewards.sync()
+    job = rewards.start(rewards.plan())
+    ctx = context(claim_job(job.pk, executor="here", lease=timedelta(minutes=1), actor=actor("dana")), Stopper())
+    guards, told = [], []
+
+    def obey(_script, worker, *_decided, **_claim) -> None:
+        guards.append(worker.guard.backend)
+        if len(guards) == 1:
+            raise GuardLost(target="shop")
+
+    monkeypatch.setattr(migrate, "obey", obey)
+    monkeypatch.setattr(migrate, "end_strays", lambda *_asked, watchers: told.append(watchers))
+
+    Migrate().run(ctx)
+
+    assert told == [set(), {guards[0]}]
+    assert rewards.tables() == {"ledger"}
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,12 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                link = Link(client, socket.create_connection(self._server))
+                try:
+                    server = socket.create_connection(self._server)
+                except OSError:  # it is down: so is what stands before it, for this one
+                    close(client)
+                    continue
+                link = Link(client, server)
                 for each in (link.client, link.server):
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._links.append(link)

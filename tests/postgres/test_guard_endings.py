@@ -77,6 +77,50 @@ def test_the_one_that_was_meant_is_ended_once_and_the_one_beside_it_is_not(place
     assert lives(bystander)
 
 
+class Breaking:
+    """A guard's link that breaks at the order to end: before it arrived, or before its answer came."""
+
+    def __init__(self, guards: psycopg.Connection, *, arrives: bool) -> None:
+        self._guards, self._arrives = guards, arrives
+
+    def execute(self, query: str, values: list[object]) -> psycopg.Cursor:
+        if query != box.END or self._arrives:
+            told = self._guards.execute(query, values)
+        if query == box.END:
+            raise psycopg.OperationalError("the link broke")
+        return told
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["the order arrived", "it did not"])
+def test_one_that_was_told_to_end_while_the_link_broke_is_never_told_as_gone_by_itself(
+    place, reader, guards, eventually, arrives
+):
+    shown, endings = seen(reader), Endings()
+    endings.ask(meant(shown))
+    with pytest.raises(psycopg.OperationalError):
+        endings.attend(Breaking(guards, arrives=arrives), [shown])
+    if arrives:
+        eventually(lambda: not place.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", shown.pid))
+
+    eventually(lambda: endings.attend(guards, [shown]) or endings.outcomes())
+
+    assert endings.outcomes() == [(meant(shown), Outcome.ENDED)]
+
+
+def test_one_that_moved_on_after_an_order_that_never_arrived_is_not_ended(reader, guards):
+    shown, endings = seen(reader), Endings()
+    endings.ask(meant(shown))
+    with pytest.raises(psycopg.OperationalError):
+        endings.attend(Breaking(guards, arrives=False), [shown])
+    reader.execute("COMMIT")
+    reader.execute("BEGIN")
+
+    endings.attend(guards, [seen(reader)])
+
+    assert endings.outcomes() == [(meant(shown), Outcome.MOVED_ON)]
+    assert lives(reader)
+
+
 def test_one_that_left_by_itself_is_told_as_gone(place, reader, guards, eventually):
     shown = seen(reader)
     reader.close()

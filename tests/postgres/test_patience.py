@@ -1,20 +1,26 @@
 """Locks in the way of what is not a statement: of the beginning of batches and of records. They are waited for too."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from deployments.postgres import patience
 from deployments.postgres.alone import acting, running
 from deployments.postgres.batches import run as batches
 from deployments.postgres.script import Limits
-from deployments.postgres.stopped import CancelledOnRequest, LockNotObtained
+from deployments.postgres.stopped import CancelledOnRequest, LockNotObtained, PausedOnRequest, StatementFailed
 from tests.postgres.places import LIMITS, Place, script
 from tests.postgres.test_batches import RAISE, visits
 
 HASTY = Limits(LIMITS.lock_timeout, lock_retry_limit=timedelta(0))
 FENCE = "SELECT FROM locktender.fence FOR UPDATE"
 INDEX = "CREATE INDEX CONCURRENTLY by_name ON users (name)"
+INSIDE = "DELETE FROM users; VACUUM users"
+COMPARED = "CREATE INDEX CONCURRENTLY by_name ON users (name text_ops)"  # shown otherwise: the look needs the table
 
 
 @pytest.fixture
@@ -128,6 +134,79 @@ def test_a_person_can_end_the_waiting_for_a_record(users, holding, meanwhile, at
 
         with pytest.raises(CancelledOnRequest):
             running_it.result(30)
+
+
+@pytest.mark.parametrize("lock", ["LOCK TABLE users", FENCE], ids=["the look", "the record"])
+def test_what_is_given_up_after_the_statement_was_done_says_that_it_is_in_force(users, holding, at, lock):
+    at("statement-acted", lambda: holding(lock))
+
+    with users.desk(limits=HASTY) as desk, pytest.raises(LockNotObtained) as given_up:
+        desk.run(script(COMPARED))
+
+    told = str(given_up.value)
+    assert "The server has done statement 1 of 001_ledger: it is in force, and only its record is missing" in told
+    assert "unfinished index" not in told
+    assert users.indexes()["by_name"] is True
+
+
+def test_the_time_that_the_statement_took_does_not_count_for_the_look_after_it(
+    users, holding, meanwhile, at, monkeypatch
+):
+    took = [0.0]
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + took[0]))
+    with users.desk() as desk:
+
+        def acted() -> None:
+            took[0] = 2 * LIMITS.lock_retry_limit.total_seconds()
+            holding("LOCK TABLE users", desk, meanwhile)
+
+        at("statement-acted", acted)
+        desk.run(script(COMPARED))
+
+    assert users.history() == [("001_ledger", "forward")]
+
+
+@pytest.mark.parametrize(
+    ("text", "lock"),
+    [(RAISE, "LOCK TABLE users"), (RAISE, FENCE), (INSIDE, "LOCK TABLE users"), (INSIDE, FENCE)],
+    ids=["the beginning of batches", "the intent of batches", "a transaction of its own", "what earlier jobs did"],
+)
+def test_where_nothing_is_under_way_a_wish_to_pause_ends_the_waiting(
+    users, holding, meanwhile, eventually, *, text, lock
+):
+    holding(lock)
+    with users.desk() as desk:
+        running_it = meanwhile(desk.run, script(text))
+        eventually(lambda: any("waited for a lock" in line for line in desk.lines))
+        desk.stop.pause = True
+
+        with pytest.raises(PausedOnRequest):
+            running_it.result(30)
+    assert users.rows("SELECT 1 FROM locktender.statement WHERE state = 'done'") == []
+    assert users.rows("SELECT 1 FROM locktender.batch") == []
+
+
+def test_no_wish_to_pause_leaves_what_was_done_without_its_record(users, holding, meanwhile, at):
+    with users.desk() as desk:
+
+        def acted() -> None:
+            desk.stop.pause = True
+            holding(FENCE, desk, meanwhile)
+
+        at("statement-acted", acted)
+        desk.run(script(INDEX))
+
+    assert users.rows("SELECT state FROM locktender.statement") == [("done",)]
+
+
+def test_the_servers_refusal_is_told_although_the_intent_cannot_be_taken_back(users, holding):
+    with users.desk(limits=HASTY) as desk:
+        desk.worker = replace(desk.worker, tell_session=lambda _: holding(FENCE))
+        with pytest.raises(StatementFailed):
+            desk.run(script("CREATE DATABASE beside TEMPLATE nowhere"))
+
+    assert any("its intent stays" in line for line in desk.lines)
+    assert users.rows("SELECT state FROM locktender.statement") == [("intent",)]
 
 
 def test_everything_that_is_committed_counts_as_coming_on(users):

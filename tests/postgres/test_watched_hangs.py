@@ -11,10 +11,11 @@ import pytest
 from deployments.postgres import connect, sessions
 from deployments.postgres.connect import LINK_ERRORS, session
 from deployments.postgres.errors import TargetUnreachable
-from deployments.postgres.guard import watched
+from deployments.postgres.guard import Guard, watched
 from deployments.postgres.stopped import CancelledOnRequest, InDoubt
 from tests.postgres.places import Place, script
 from tests.postgres.proxy import DOWN, UP, Proxy
+from tests.postgres.test_batches import RAISE
 from tests.postgres.test_guard_session import HOLDS, columns, holds_the_table
 
 ALONE = "CREATE INDEX CONCURRENTLY by_id ON ledger (slowly(id))"
@@ -133,6 +134,41 @@ def test_what_is_watched_may_take_what_the_server_allows_each_of_its_statements(
             alone = desk.guard._watched.most_seconds  # noqa: SLF001
 
     assert (in_one, alone) == (300, 100)  # two statements and the end; each alone
+
+
+def test_a_statement_and_the_check_of_its_constraints_may_each_take_what_the_server_allows(ledger, monkeypatch):
+    ledger.do("CREATE TABLE users (id int PRIMARY KEY, visits int DEFAULT 0)", "INSERT INTO users VALUES (1)")
+    allowed: list[tuple[str, float]] = []
+    watching = Guard._watching  # noqa: SLF001
+
+    def seen(guard: Guard, watched):
+        allowed.append((watched.name, watched.most_seconds))
+        return watching(guard, watched)
+
+    monkeypatch.setattr(Guard, "_watching", seen)
+    with ledger.desk() as desk:
+        desk.guard.longest = timedelta(seconds=100)
+        desk.run(script(f"{RAISE};\nVACUUM users"))
+        desk.run(script("INSERT INTO users VALUES (2); VACUUM users", "002_more"))
+
+    assert ("Batch 1 (try 1) of 001_ledger", 300) in allowed  # the page, the change, the constraints
+    assert ("001_ledger", 100) in allowed  # the VACUUM
+    assert [most for name, most in allowed if name == "002_more"] == [200, 100]  # with its constraints; the VACUUM
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_guard_that_hangs_is_no_doubt_but_whoever_worked_is(ledger, halting, eventually, monkeypatch):
+    monkeypatch.setattr("deployments.postgres.guard.watch.SILENCE_SECONDS", 0.5)
+    with ledger.desk() as desk:
+        watched_only, holder = desk.guard.backend, desk.worker.holder
+        halting.halt(f"pid = {watched_only.pid}")
+    with session(ledger.target, name=holder.session_name) as opened:
+        with pytest.raises(InDoubt, match="1 of its sessions do not end"):
+            sessions.end_strays(opened, ledger.target, holder)
+        assert sessions.end_strays(opened, ledger.target, holder, watchers={watched_only}) == 1
+
+    halting.go_on()
+    eventually(lambda: not ledger.sessions(f"pid = {watched_only.pid}"))  # it was told to end all the same
 
 
 def hang_after(text: bytes):

@@ -5,11 +5,13 @@ import psycopg
 from checks.outside import Aim, Built, Found, IndexBuilt, Rebuilt, Repeated
 from checks.outside.verdicts import new_remains
 from deployments.crash import crash_point
+from deployments.errors import DeploymentError
 from deployments.postgres.alone.clearing import try_to_clear
 from deployments.postgres.alone.looking import look
 from deployments.postgres.alone.records import withdraw
 from deployments.postgres.alone.rooms import Room
 from deployments.postgres.connect import Session
+from deployments.postgres.errors import FenceLost
 from deployments.postgres.sessions import backend_of, working_as
 from deployments.postgres.settings import LEAST_LONG, milliseconds
 from deployments.postgres.transactional import TRY_AGAIN, committed, is_lost, statement_failed
@@ -47,12 +49,25 @@ def act(room: Room, aim: Aim, before: Found) -> bool:
             if isinstance(refused, TRY_AGAIN):
                 raise
             if isinstance(aim, Built):  # refused as a whole: nothing of it can be there
-                room.record(lambda recording: withdraw(recording, room.script, sent, worker))
+                _take_back(room)
             raise statement_failed(room.script, sent, refused) from refused
     finally:
         opened.close()
     crash_point("statement-acted")
     return True
+
+
+def _take_back(room: Room) -> None:
+    """Withdraw the intent, as well as can be: the server's refusal is known, and nothing may hide it.
+
+    An intent that stays is judged by the catalogue in the next attempt. Raises FenceLost.
+    """
+    try:
+        room.record(lambda recording: withdraw(recording, room.script, room.sent, room.worker))
+    except FenceLost:
+        raise
+    except (DeploymentError, psycopg.Error) as kept:
+        room.worker.log(f"{room.what} was refused, but its intent stays: {kept}")
 
 
 def _limit(opened: Session, room: Room) -> None:

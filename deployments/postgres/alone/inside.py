@@ -24,7 +24,7 @@ def run_inside(room: Room) -> bool:
     backend: Backend | None = None
     place = sent
     try:
-        with worker.guard.watching(opened, script):
+        with worker.guard.watching(opened, script, statements=2):  # and the check of its constraints
             backend = backend_of(opened)
             begin_limits(opened, worker.limits)
             raise_fence(opened, worker.target, worker.holder)

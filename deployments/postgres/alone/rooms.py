@@ -35,6 +35,14 @@ class Room:
         """What is in the database if it is stopped now, as a sentence."""
         return self.script.when_stopped
 
+    @property
+    def left_done(self) -> str:
+        """The same from when the server has said that the statement is done, until that is recorded."""
+        return (
+            f"The server has done {self.what}: it is in force, and only its record is missing. "
+            "Another run looks at it first."
+        )
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session to look in: as the owner, with the settings of the file but its timeouts."""
@@ -56,14 +64,16 @@ class Room:
         finally:
             opened.close()
 
-    def record(self, act: Callable[[Session], Recorded]) -> Recorded:
+    def record(self, act: Callable[[Session], Recorded], *, is_done: bool = False, resting: str = "") -> Recorded:
         """Return what `act` does in a transaction that holds the fence, as the role that records.
 
         Again while only locks are in its way, as a statement is: what was done is not done again for want of its row.
-        Raises FenceLost, LockNotObtained, CancelledOnRequest.
+        `is_done` says that the statement is done by now, `resting` where it can rest between two tries, if it can.
+        Raises FenceLost, LockNotObtained, CancelledOnRequest, and PausedOnRequest where it can rest.
         """
         worker = self.worker
-        patience = Patience(self.script, worker, what=f"The record of {self.what}", left=self.left)
+        left = self.left_done if is_done else self.left
+        patience = Patience(self.script, worker, what=f"The record of {self.what}", left=left, resting=resting)
         while True:
             try:
                 with session(worker.target, name=worker.holder.session_name) as opened, opened.transaction():

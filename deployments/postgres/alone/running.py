@@ -9,7 +9,7 @@ from deployments.postgres.alone.acting import act
 from deployments.postgres.alone.clearing import clear
 from deployments.postgres.alone.inside import run_inside
 from deployments.postgres.alone.looking import look
-from deployments.postgres.alone.records import OVERTAKEN, is_done, past_of, write_done, write_intent
+from deployments.postgres.alone.records import done_otherwise, is_done, past_of, write_done, write_intent
 from deployments.postgres.alone.rooms import Room, rooms_of
 from deployments.postgres.batches.run import run_batches
 from deployments.postgres.connect import Session, open_session, session
@@ -41,6 +41,13 @@ def run_alone(script: Script, worker: Worker) -> None:
     Raises StatementFailed, OverBudget, CancelledOnRequest, PausedOnRequest, GuardLost, FenceLost, AlreadyApplied,
     LockNotObtained, InDoubt.
     """
+    with session(worker.target, name=worker.holder.session_name) as opened:
+        others = done_otherwise(opened, script, worker)
+    for position in others:
+        worker.log(
+            f"{script.name}: an earlier attempt has done statement {position} as the file has it no more: "
+            "what that did is in force"
+        )
     for room in rooms_of(script, worker):
         if not _is_done(room):
             worker.stop.require_may_go_on(f"before {room.what}")
@@ -60,15 +67,17 @@ def _in_batches(room: Room) -> None:
         require_still_open(recording, worker.target, script.entry, worker.history)
         write_intent(recording, script, sent, worker, before=Found())
 
-    room.record(intend)
+    room.record(intend, resting=f"before {room.what}")
     run_batches(script, sent, worker, room.enter)
-    room.record(lambda recording: write_done(recording, script, sent, worker))
+    room.record(lambda recording: write_done(recording, script, sent, worker), is_done=True)
 
 
 def _until_done(room: Room) -> None:
     """Try until the statement is proved to be done. A try whose connection was lost is looked at first."""
     worker = room.worker
-    patience = Patience(room.script, worker, what=room.what, left=room.left, is_watched=True)
+    # What has a transaction of its own is rolled back as a whole; of what has none, something may be left half done.
+    resting = f"before {room.what}" if room.sent.aim is None else ""
+    patience = Patience(room.script, worker, what=room.what, left=room.left, is_watched=True, resting=resting)
     lost = 0
     while True:
         worker.stop.require_may_start()
@@ -95,18 +104,30 @@ def _try(room: Room) -> bool:
     if before is not None:
         if not act(room, aim, before):
             return False
-        with room.session() as opened:
-            found = look(opened, aim)
-        if problem := shortcoming(aim, found, before):
+        if problem := shortcoming(aim, _made(room, aim), before):
             raise InDoubt(what=room.what, why=problem)
-    room.record(lambda recording: write_done(recording, room.script, room.sent, room.worker))
+    room.record(lambda recording: write_done(recording, room.script, room.sent, room.worker), is_done=True)
     return True
+
+
+def _made(room: Room, aim: Aim) -> Found:
+    """Return what is there after the server said that the statement is done.
+
+    It has a patience of its own: a build may have taken longer than anything is tried for. Raises LockNotObtained.
+    """
+    patience = Patience(room.script, room.worker, what=f"The look at what {room.what} made", left=room.left_done)
+    while True:
+        try:
+            with room.session() as opened:
+                return look(opened, aim)
+        except TRY_AGAIN as refused:
+            patience.refused(refused)
 
 
 def _was_done_inside(room: Room) -> bool:
     """Return whether an earlier job has done a statement that has a transaction of its own; then it is ours too.
 
-    Its row was committed with it. Raises InDoubt where a migration was rolled back since, which may have undone it.
+    Its row was committed with it. Raises InDoubt where that may not count, and why.
     """
     script, sent, worker = room.script, room.sent, room.worker
 
@@ -117,9 +138,9 @@ def _was_done_inside(room: Room) -> bool:
             write_done(recording, script, sent, worker)
         return past
 
-    past = room.record(asked)
+    past = room.record(asked, resting=f"before {room.what}")
     if past.was_attempted and not past.was_done:
-        raise InDoubt(what=room.what, why=OVERTAKEN)
+        raise InDoubt(what=room.what, why=past.why)
     return past.was_done
 
 

@@ -53,7 +53,8 @@ class Place:
     migration: str
     direction: str
     position: int
-    sql: str
+    sql: str  # with the settings before it that give its names their meaning
+    is_only: bool = True  # no other statement of the file has that text: then it is the same one at another position
 
     @property
     def values(self) -> dict[str, object]:
@@ -87,7 +88,8 @@ _OWN = "job = %(job)s AND migration = %(migration)s AND direction = %(direction)
 # Of this statement, by any job, as long as the migration was neither applied nor rolled back since, nor any other one
 # rolled back: that may have taken away what the batches had filled.
 _FITTING = """
-migration = %(migration)s AND direction = %(direction)s AND position = %(position)s AND sql = %(sql)s
+migration = %(migration)s AND direction = %(direction)s
+AND (sql = %(sql)s AND %(is_only)s OR position = %(position)s AND (sql = %(sql)s OR job = %(job)s))
 AND at > ALL (SELECT at FROM locktender.history WHERE migration = %(migration)s OR direction = 'rollback')
 """
 
@@ -130,7 +132,8 @@ def overtaken(opened: Session, place: Place) -> int:
     """Return how many rows an earlier attempt has changed before another migration was rolled back; 0 for none."""
     row = opened.execute(
         "SELECT coalesce(max(rows), 0) FROM locktender.batch"
-        " WHERE migration = %(migration)s AND direction = %(direction)s AND position = %(position)s AND sql = %(sql)s"
+        " WHERE migration = %(migration)s AND direction = %(direction)s AND sql = %(sql)s"
+        " AND (%(is_only)s OR position = %(position)s)"
         " AND at > ALL (SELECT at FROM locktender.history WHERE migration = %(migration)s)"
         " AND at <= ANY (SELECT at FROM locktender.history WHERE direction = 'rollback')",
         place.values,

@@ -81,7 +81,8 @@ class _Batches:
     def __init__(self, script: Script, sent: Sent, batch: Batch, worker: Worker, enter: Enter) -> None:
         self.script, self.sent, self.batch, self.worker, self.enter = script, sent, batch, worker, enter
         holder, entry = worker.holder, script.entry
-        self.place = Place(holder.job, holder.fence, entry.migration, entry.direction, sent.number, batch.sql)
+        text, is_only = sent.context + batch.sql, len(script.places_of(sent)[1]) == 1
+        self.place = Place(holder.job, holder.fence, entry.migration, entry.direction, sent.number, text, is_only)
         self.pace = Pace(most=batch.size, lag_limit=lag_limit_of(worker.guard.budget.replica_seconds))
         self.speed = Speed()
         self.standing = Standing()
@@ -107,8 +108,9 @@ class _Batches:
         And again while only locks are in its way, as long as a statement is tried.
         """
         script, lost = self.script, 0
-        what = f"Batches of {script.name}"
-        patience = Patience(script, self.worker, what=what, left=script.when_stopped, is_watched=True)
+        what, resting = f"Batches of {script.name}", f"after batch {self.standing.batches:,} of {script.name}"
+        left = script.when_stopped
+        patience = Patience(script, self.worker, what=what, left=left, is_watched=True, resting=resting)
         while lost < LOST_ATTEMPTS:
             self.worker.stop.require_may_start()
             backend: Backend | None = None
@@ -154,18 +156,19 @@ class _Batches:
                     table=self.batch.table, key=", ".join(self.batch.key), left=self.script.when_stopped
                 )
             if found is not None and found[1] == place.job:
-                self.standing = found[0]
+                begun = found[0]
             else:  # rows that came after the beginning of another job were there before this one
                 end, estimate = last_key(opened, self.batch), estimated_rows(opened, self.batch)
                 begun = found[0] if found is not None else Standing()
                 is_done = end is None or end == begun.watermark
-                self.standing = replace(begun, last_key=end, estimate=estimate, is_done=is_done)
+                begun = replace(begun, last_key=end, estimate=estimate, is_done=is_done)
             opened.execute("RESET ROLE")
             hold_end(opened, worker.limits)
             others = other_text(opened, place) if found is None else 0
             lost = overtaken(opened, place) if found is None else 0
             if found is None or found[1] != place.job:
-                begin(opened, place, self.standing)
+                begin(opened, place, begun)
+        self.standing = begun  # not before the commit: a link that is lost in it has begun nothing
         if found is not None:
             worker.log(
                 f"{self.script.name}: going on after {self.standing.keys:,} rows in {self.standing.batches:,} batches"

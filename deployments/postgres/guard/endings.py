@@ -54,7 +54,8 @@ class Endings:
         self._lock = threading.Lock()
         self._open: dict[int, Ending] = {}
         self._seen: set[int] = set()
-        self._told_at: dict[int, float] = {}  # told to end, when
+        self._sent: set[int] = set()  # the order to end; perhaps it never arrived
+        self._told_at: dict[int, float] = {}  # told to end for certain, when
         self._outcomes: list[tuple[Ending, Outcome]] = []
 
     def ask(self, ending: Ending) -> None:
@@ -92,14 +93,16 @@ class Endings:
         session = [one.pid, one.backend_start]
         row = opened.execute(WHO, session).fetchone()
         if row is None:
-            return Outcome.GONE if told_at is None else Outcome.ENDED
+            return Outcome.ENDED if one.key in self._sent else Outcome.GONE
         if told_at is not None:
             return Outcome.STAYS if time.monotonic() - told_at > PATIENCE_SECONDS else None
         if refused := _refused(one, row, in_the_way):
             return refused
+        self._sent.add(one.key)  # before: a link that breaks takes the answer with it, not the order
         try:
             opened.execute(END, session)
         except psycopg.errors.InsufficientPrivilege:
+            self._sent.discard(one.key)
             return Outcome.NOT_PERMITTED
         self._told_at[one.key] = time.monotonic()
         return None

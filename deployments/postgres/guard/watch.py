@@ -27,6 +27,7 @@ from deployments.postgres.guard.watched import Watched
 from deployments.postgres.line import Line
 from deployments.postgres.progress import Looking
 from deployments.postgres.script import Script
+from deployments.postgres.sessions import Backend, backend_of
 from deployments.postgres.settings import LEAST_LONG
 from deployments.postgres.stop import Stop
 from deployments.postgres.stopped import CancelledOnRequest, GuardLost, LayoutLockHeld, OverBudget
@@ -34,6 +35,7 @@ from deployments.postgres.stopped import CancelledOnRequest, GuardLost, LayoutLo
 LAYOUT_LOCK_PATIENCE = 10.0  # seconds; Prisma itself gives up after ten
 # Its question is planned once: to plan it costs the server more than to answer it, and to compile it far more.
 SETTINGS = "SET statement_timeout = '5s'; SET plan_cache_mode = force_generic_plan; SET jit = off"
+PART_STATEMENTS = 3  # of a batch: the page of its keys, the change, the check of its constraints
 LOOKS_PER_READING = 8  # how server and replicas are is asked every two seconds, at four looks a second
 
 
@@ -64,6 +66,7 @@ class Guard:
         self.longest = longest
         self._stop = stop
         self._interval = interval.total_seconds()
+        self.backend: Backend | None = None  # of its own session, from when that is open
         self._session: Session
         self._connections = 0
         self._tells_disk = False
@@ -86,6 +89,7 @@ class Guard:
         self._session = open_session(self.target, name=self.holder.session_name)
         self._watchdog.begin(self._session)
         try:
+            self.backend = backend_of(self._session)
             self._session.execute(SETTINGS)
             self._session.prepare_threshold = 0
             read_any_encoding(self._session)
@@ -139,18 +143,20 @@ class Guard:
         self._layout_lock = key
 
     @contextmanager
-    def watching(self, session: Session, script: Script, *, part: str = "") -> Iterator[None]:
+    def watching(self, session: Session, script: Script, *, part: str = "", statements: int = 1) -> Iterator[None]:
         """Watch this session for the length of the block. The tries and statements of one file share a bill.
 
         A `part` of it is judged by a bill of its own, which then becomes a part of the file's: a batch that was
-        cancelled does not count for the next one, which is smaller.
+        cancelled does not count for the next one, which is smaller. So many `statements` may each take as long as the
+        server allows one; of a file in one transaction they are counted, and of a part.
 
         Why the guard stopped it, if it did, is raised by `require_clear`: whoever runs the block first finds out what
         the server made of it. Raises what the guard was stopped by before, if that still holds.
         """
         left = "It changed nothing." if script.transactional else script.when_stopped
         name = f"{part} of {script.name}" if part else script.name
-        statements = len(script.sent) + 1 if script.transactional else 1
+        if script.transactional or part:
+            statements = PART_STATEMENTS if part else len(script.sent) + 1
         most = statements * self.longest.total_seconds()
         whole = self.bill if self._named == script.name else Bill()
         try:
