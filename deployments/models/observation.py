@@ -5,7 +5,9 @@ from django.db.models.functions import Now
 
 from checks.model import Schema
 from checks.model.saved import from_data
+from checks.schema import Hashes
 from deployments.models.application import Database
+from deployments.models.schema import SchemaSnapshot
 
 
 class Observation(models.Model):
@@ -18,8 +20,9 @@ class Observation(models.Model):
     server_version = models.PositiveIntegerField()  # as server_version_num: 180006 is 18.6
     history = models.JSONField()  # applied migrations in order: [{"name": …, "checksum": …}]
     history_hash = models.CharField(max_length=64)
-    schema = models.JSONField()  # schema object -> SHA-256 of its record, without locktender's own
-    fingerprint = models.CharField(max_length=64)  # SHA-256 over `schema`
+    schema = models.JSONField()  # object -> SHA-256 of its record; empty where there is a snapshot
+    snapshot = models.ForeignKey(SchemaSnapshot, models.PROTECT, null=True, related_name="observations")  # since 0016
+    fingerprint = models.CharField(max_length=64)  # SHA-256 over its objects
     connections = models.PositiveIntegerField()  # max_connections of the server
     sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
     model = models.JSONField(null=True)  # the schema as `checks.model.saved` writes it; none before it was read
@@ -30,6 +33,12 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.database} at {self.observed_at}"
+
+    @property
+    def objects_by_name(self) -> Hashes:
+        """Object -> SHA-256 of its record, without locktender's own."""
+        found: Hashes = self.schema if self.snapshot is None else self.snapshot.objects_by_name
+        return found
 
     def schema_model(self) -> Schema | None:
         """Return the schema that was read, with sizes and traffic; None if this reading is older than that.

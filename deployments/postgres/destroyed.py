@@ -8,8 +8,8 @@ import psycopg
 
 from checks.losses import Losses, Reach
 from checks.names import parts, unqualified
+from deployments.postgres.backup.measure import Table
 from deployments.postgres.connect import Session, Target
-from deployments.postgres.exported import Table
 from deployments.postgres.privileges import become_owner
 
 TABLE_KINDS = ("r", "p", "S")  # what pg_dump takes data of: views and foreign tables have theirs elsewhere

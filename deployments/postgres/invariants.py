@@ -8,8 +8,8 @@ from datetime import timedelta
 from checks.integrity.invariants import Found, Item, Orphans, Rows
 from checks.integrity.verdicts import Refusal
 from checks.names import qualified, split
-from deployments.postgres.catalog import OWN
 from deployments.postgres.connect import Session
+from deployments.postgres.snapshots import OWN
 from deployments.postgres.stop import Stop
 from deployments.postgres.verify import ask
 

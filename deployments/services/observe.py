@@ -8,12 +8,14 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from checks.schema import fingerprint
+from checks.schema import Snapshot
 from deployments.actors import Actor
 from deployments.errors import DeploymentError
 from deployments.models import Database, Job, Observation, PeriodicTask
 from deployments.services.announce import announce_sweep
 from deployments.services.audit import record
+from deployments.services.drift import settle_expected
+from deployments.services.snapshots import keep_snapshot
 
 OBSERVE_DATABASES = "observe-databases"
 """The periodic task that reads the targets."""
@@ -79,7 +81,7 @@ def keep_observation(
     server_version: int,
     connections: int,
     history: Sequence[Mapping[str, str]],
-    schema: Mapping[str, str],
+    schema: Snapshot,
     sizes: Mapping[str, Any],
     model: Any = None,
     ledger: Any = None,
@@ -103,7 +105,7 @@ def keep_observation(
                 before=f"{held.database_name} of system {held.system_identifier}",
                 found=f"{database_name} of system {system_identifier}",
             )
-        return Observation.objects.create(
+        kept = Observation.objects.create(
             database=held,
             system_identifier=system_identifier,
             database_name=database_name,
@@ -111,12 +113,15 @@ def keep_observation(
             connections=connections,
             history=list(history),
             history_hash=history_hash(history),
-            schema=dict(schema),
-            fingerprint=fingerprint(schema),
+            schema={},
+            snapshot=keep_snapshot(schema),
+            fingerprint=schema.fingerprint,
             sizes=dict(sizes),
             model=model,
             ledger=ledger,
         )
+        settle_expected(kept)
+        return kept
 
 
 def _own_identity() -> tuple[str, str]:

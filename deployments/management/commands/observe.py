@@ -25,5 +25,5 @@ class Command(Base):
         version = f"{seen.server_version // NUMBERS_PER_MAJOR}.{seen.server_version % NUMBERS_PER_MAJOR}"
         self.stdout.write(
             f"{seen.database}: PostgreSQL {version}, {counted(len(seen.history), 'migration')} applied, "
-            f"schema {seen.fingerprint[:12]} of {counted(len(seen.schema), 'object')}."
+            f"schema {seen.fingerprint[:12]} of {counted(len(seen.objects_by_name), 'object')}."
         )
