@@ -65,7 +65,7 @@ class _Bench:
         """Dump, count, migrate, count, ask the application, one after the other; return the seconds."""
         place = self._installation.folder / f"by-hand-{number}"
         started = time.monotonic()
-        # The options that Locktender gives, see deployments/postgres/dump.py.
+        # Parallel and compressed, as one does it by hand; Locktender packs the files itself.
         subprocess.run(
             [self._ours.pg_dump, "--format=directory", "--jobs=2", "--compress=1", "--no-sync", f"--file={place}"],
             env=self._ours.libpq,

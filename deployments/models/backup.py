@@ -1,9 +1,10 @@
-"""A copy of a target that was kept before it was changed: where it is, and how far it has been proven."""
+"""A copy of a target that was kept before it was changed: where it is, how far it is proven, and how long it stays."""
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from deployments.models.grant import User
 from deployments.models.run import Job
 
 
@@ -48,3 +49,65 @@ class Backup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_scope_display()} of {self.job}"
+
+
+class CheckOutcome(models.TextChoices):
+    """What came of trying a backup."""
+
+    READABLE = "readable", "Every file is as the manifest says"
+    RESTORED = "restored", "Restored, and not all of it could be compared"
+    EQUAL = "equal", "Restored and equal"
+    DAMAGED = "damaged", "Damaged or missing"
+    DIFFERENT = "different", "Restored and different"
+    UNREACHABLE = "unreachable", "The store could not be read"
+
+
+UNSOUND = frozenset({CheckOutcome.DAMAGED, CheckOutcome.DIFFERENT, CheckOutcome.UNREACHABLE})
+"""After one of these a backup is no way back, until a later check finds it sound."""
+
+
+class BackupCheck(models.Model):
+    """One try of a backup, and what came of it. Append-only: a trigger refuses changes."""
+
+    backup = models.ForeignKey(Backup, models.PROTECT, related_name="checks")
+    outcome = models.CharField(max_length=20, choices=CheckOutcome)
+    found = models.JSONField(default=dict)  # what differed or was damaged, and how long it took
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="backupcheck_outcome_known", condition=Q(outcome__in=CheckOutcome.values)),
+        ]
+        # A list of backups shows what was last found out about each.
+        indexes = [models.Index(name="backupcheck_newest", fields=["backup", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.backup}: {self.get_outcome_display()}"
+
+
+class BackupHold(models.Model):
+    """A person's word that a backup stays, or may go again. The newest counts; append-only."""
+
+    backup = models.ForeignKey(Backup, models.PROTECT, related_name="holds")
+    is_held = models.BooleanField()
+    reason = models.TextField()
+    said_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    said_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="backuphold_reason_present", condition=~Q(reason=""))]
+        indexes = [models.Index(name="backuphold_newest", fields=["backup", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.backup}: {'held' if self.is_held else 'not held'}"
+
+
+class BackupExpiry(models.Model):
+    """That the files of a backup were removed, by the rule that is named. Its record stays; append-only."""
+
+    backup = models.OneToOneField(Backup, models.PROTECT, related_name="expiry")
+    rule = models.TextField()
+    expired_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.backup}: expired"

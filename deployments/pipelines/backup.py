@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from checks.schema import fingerprint
 from deployments.actors import EXECUTOR
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
@@ -14,8 +15,9 @@ from deployments.models.backup import BackupLevel, BackupScope
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.freshness import is_too_old
 from deployments.pipelines.record import persist
+from deployments.pipelines.verify import hash_limit, verified
 from deployments.pipelines.waits import WaitsTold, billed
-from deployments.postgres.archive import (
+from deployments.postgres.backup.archive import (
     DUMP,
     BackupUnreadable,
     Manifest,
@@ -23,13 +25,15 @@ from deployments.postgres.archive import (
     read_to_end,
     write_manifest,
 )
+from deployments.postgres.backup.dump import Dumped, dump
+from deployments.postgres.backup.exported import Exported
+from deployments.postgres.backup.measure import Table
+from deployments.postgres.backup.packing import COMPRESSION
 from deployments.postgres.clients import Client, asks_for_tls
-from deployments.postgres.dump import COMPRESSION, Dumped, dump
-from deployments.postgres.exported import Exported, Table
 from deployments.postgres.guard import Budget, Guard
 from deployments.services.backups import keep_backup
 
-FORMAT = 1
+FORMAT = 2
 MOST_NAMED = 20  # tables that evidence names; the manifest has them all
 STEPS = {BackupScope.DATABASE: "backup", BackupScope.TABLES: "keep"}  # whose progress says who waits for the dump
 
@@ -45,11 +49,14 @@ class BackUp:
         """Return where the dump is and what is in it. Raises why there is none; the target was not changed."""
         if not ctx.plan["requirements"]["backup"]:
             return StepResult(is_skipped=True, summary="The policy asks for no backup here: none was made.")
-        return found_backup(ctx, BackupScope.DATABASE) or make_backup(ctx, BackupScope.DATABASE)
+        return verified(ctx, found_backup(ctx, BackupScope.DATABASE) or make_backup(ctx, BackupScope.DATABASE))
 
     def settled(self, ctx: StepContext) -> StepResult | None:
         """Done exactly if a place of this job is complete, and every file in it is as its manifest says."""
-        return found_backup(ctx, BackupScope.DATABASE) if ctx.plan["requirements"]["backup"] else None
+        if not ctx.plan["requirements"]["backup"]:
+            return None
+        found = found_backup(ctx, BackupScope.DATABASE)
+        return None if found is None else verified(ctx, found)
 
 
 def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] | None = None) -> StepResult:
@@ -60,6 +67,7 @@ def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] |
     another database than planned.
     """
     place = f"{place_of_job(ctx)}/fence-{ctx.holder.fence}"
+    seal = ctx.keys.new_seal() if ctx.job.run.environment.is_protected else None
     budget = Budget.planned(ctx.plan["budget"])
     watch = Guard(ctx.target, ctx.holder, budget=budget, interval=ctx.guard_interval, stop=ctx.control)
     with ctx.artifacts.writing(place) as folder:
@@ -76,15 +84,18 @@ def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] |
                     progress=lambda told: ctx.progress({**told, **guard.as_progress()}),
                     log=ctx.log,
                     only=only,
+                    hash_limit=hash_limit(ctx) if scope is BackupScope.DATABASE else 0,
+                    seal=seal,
                 )
             except DeploymentError as stopped:
                 billed(stopped, bill=guard.bill.as_evidence())
                 raise
         ctx.log(f"Dumped with pg_dump {dumped.client.version} in {dumped.seconds:.1f} s; reading it to the end")
+        crash_point("backup-dumped")
         started = time.monotonic()
-        files = read_to_end(folder, dumped.client, stop=ctx.control)
-        content = _content(ctx, scope, dumped, files, reading=time.monotonic() - started)
-        manifest = write_manifest(folder, content)
+        read_to_end(folder, dumped.client, dumped.files, jobs=ctx.dump_jobs, seal=seal, stop=ctx.control)
+        content = _content(ctx, scope, dumped, reading=time.monotonic() - started)
+        manifest = write_manifest(folder, content | ({} if seal is None else {"encryption": seal.told}))
     crash_point("backup-unrecorded")
     kept = _keep(ctx, place, manifest)
     return replace(kept, evidence=kept.evidence | {"waits": {"The dump": guard.bill.as_evidence()}})
@@ -139,10 +150,9 @@ def _choose(ctx: StepContext, exported: Exported) -> Client:
     return ctx.clients.newest_for(exported.server_version, tls=asks_for_tls(ctx.target), is_protected=is_protected)
 
 
-def _content(
-    ctx: StepContext, scope: BackupScope, dumped: Dumped, files: dict[str, dict[str, Any]], *, reading: float
-) -> dict[str, Any]:
+def _content(ctx: StepContext, scope: BackupScope, dumped: Dumped, *, reading: float) -> dict[str, Any]:
     """Return what the manifest says."""
+    measured = dumped.measured
     return {
         "format": FORMAT,
         "run": ctx.job.run.number,
@@ -157,11 +167,17 @@ def _content(
         },
         "client": {"version": dumped.client.version, "compression": COMPRESSION},
         "seconds": {"dump": round(dumped.seconds, 3), "read": round(reading, 3)},
+        "measuring_seconds": round(measured.seconds, 3),  # while it was dumped
         "snapshot": {"at": dumped.at.isoformat(), "lsn": dumped.lsn},
-        "schema_fingerprint": dumped.measured.schema_fingerprint,
-        "rows": dumped.measured.rows,
+        "database": dumped.properties.as_manifest(),
+        "schema": measured.schema,
+        "schema_fingerprint": None if measured.schema is None else fingerprint(measured.schema),
+        "rows": measured.rows,
+        "hashes": measured.hashes,
+        "sequences": dumped.sequences,
+        "origin": dumped.origin.as_manifest(),
         "enums": dumped.enums,
-        "files": files,
+        "files": dumped.files,
     }
 
 
@@ -208,6 +224,8 @@ def _keep(ctx: StepContext, place: str, manifest: Manifest) -> StepResult:
             "client_version": content["client"]["version"],
             "compression": content["client"]["compression"],
             "seconds": content["seconds"],
+            "measuring_seconds": content.get("measuring_seconds"),
+            "key_id": content.get("encryption", {}).get("key_id", ""),
             "tables": len(rows),
             "rows": sum(counted),
             "rows_not_measured": missing[:MOST_NAMED],

@@ -10,11 +10,11 @@ from deployments.models.backup import BackupScope
 from deployments.pipelines.asking import looking
 from deployments.pipelines.backup import found_backup, make_backup
 from deployments.pipelines.contract import StepContext, StepResult
-from deployments.postgres.archive import BackupUnreadable
+from deployments.postgres.backup.archive import BackupUnreadable
+from deployments.postgres.backup.dump import BackupFailed
 from deployments.postgres.clients import PgDumpKnownBad, PgDumpMissing, PgDumpTooOld, PgDumpWithoutTls
 from deployments.postgres.connect import session
 from deployments.postgres.destroyed import Destroyed, find_destroyed
-from deployments.postgres.dump import BackupFailed
 from deployments.postgres.programs import ConnectionNotPortable
 from deployments.postgres.stopped import GuardLost, OverBudget
 

@@ -22,6 +22,7 @@ from deployments.postgres.errors import (
     TargetUnreachable,
     TlsFailed,
 )
+from deployments.postgres.line import answering_within
 from deployments.postgres.prisma_connection import OfPrisma, for_libpq
 from deployments.postgres.settings import be_patient
 
@@ -32,6 +33,8 @@ ANSWERED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 """Errors of the same kind by which a server that is there says that something took too long."""
 DRIVER_ERROR = psycopg.Error
 """Whatever the driver raises, for a caller that can do without the answer."""
+
+OPENING_SECONDS = 15.0  # for a server that let us in to answer the first questions, before its own limits are set
 
 NAME_PREFIX = "locktender/"
 READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
@@ -55,12 +58,16 @@ REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which database is meant, where the secret of its connection is, and as which role its objects are changed."""
+    """Which database is meant, where the secret of its connection is, and as which role its objects are changed.
+
+    With a `dbname` it is that database on the server which the connection leads to, instead of the one it names.
+    """
 
     database_id: int
     name: str
     connection: str
     owner_role: str = ""
+    dbname: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ def open_with(
     """
     try:
         options = _read_only_options(secret) if is_read_only else {}
+        options |= {"dbname": target.dbname} if target.dbname else {}
         conninfo = make_conninfo(secret, **LIMITS, **options, application_name=name)
     except psycopg.ProgrammingError:
         # The parser's own message quotes the string, password included: it is not chained.
@@ -145,14 +153,17 @@ def open_with(
     except psycopg.OperationalError as refused:
         raise _refusal(target, str(refused)) from None
     try:
-        if is_read_only:
-            opened.execute(READ_ONLY)  # a command: it looks nothing up in a search path
-            opened.read_only, opened.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
-        _require_direct_primary(target, opened)
-        be_patient(opened)
+        with answering_within(OPENING_SECONDS, opened) as is_late:
+            if is_read_only:
+                opened.execute(READ_ONLY)  # a command: it looks nothing up in a search path
+                opened.read_only, opened.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
+            _require_direct_primary(target, opened)
+            be_patient(opened)
         opened.autocommit = autocommit
     except psycopg.OperationalError as cut:
         opened.close()
+        if is_late.is_set():
+            raise TargetUnreachable(target=target.name, detail=f"no answer within {OPENING_SECONDS:.0f} s") from None
         raise _refusal(target, str(cut)) from None
     except BaseException:
         opened.close()

@@ -137,10 +137,10 @@ class TargetLocked(DeploymentError):
 
     code = "target-locked"
 
-    def __init__(self, *, target: str) -> None:
+    def __init__(self, *, target: str, left: str = NOTHING) -> None:
         super().__init__(
-            f"{target} could not be read: another session keeps an object locked. {NOTHING} "
-            "Wait until that session is done, or end it, then try again."
+            f"{target} could not be read in time: another session keeps an object locked, or the server is busy. "
+            f"{left} Wait until that session is done, or end it, then try again."
         )
 
 

@@ -35,14 +35,16 @@ class ConnectionNotPortable(DeploymentError):
     def __init__(self, *, target: str, option: str) -> None:
         super().__init__(
             f"The {option} in the connection of {target} has a line break, or white space at its end, which the file "
-            "for pg_dump cannot carry. No dump was made, and the target was not changed. Choose another value."
+            "for pg_dump cannot carry. Nothing was dumped or restored, and the target was not changed. "
+            "Choose another value."
         )
 
 
-def connection_files(opened: Session, *, target: str, name: str) -> dict[str, str]:
+def connection_files(opened: Session, *, target: str, name: str, settings: str = "") -> dict[str, str]:
     """Return what lets a program of libpq connect as this session did, to the same server, under the same name.
 
-    The keys are libpq's variables, the values the content of the files they lead to. Raises ConnectionNotPortable.
+    `settings` are given to its sessions besides those of the connection, such as "-c work_mem=64MB". The keys are
+    libpq's variables, the values the content of the files they lead to. Raises ConnectionNotPortable.
     """
     info = opened.info
     options = {key: value for key, value in info.get_parameters().items() if key not in CHOSEN}
@@ -50,6 +52,8 @@ def connection_files(opened: Session, *, target: str, name: str) -> dict[str, st
         del options["sslcertmode"]  # what libpq does by itself, and programs before 16 do not know
     options |= {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port), "user": info.user}
     options |= {"dbname": info.dbname, "application_name": name}
+    if settings:
+        options["options"] = f"{options.get('options', '')} {settings}".strip()
     for option, value in (*options.items(), ("password", info.password)):
         if "\n" in value or "\r" in value or (option != "password" and value != value.rstrip()):
             raise ConnectionNotPortable(target=target, option=option)

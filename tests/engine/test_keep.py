@@ -167,7 +167,7 @@ def test_a_way_back_that_cannot_keep_what_it_destroys_says_so_and_goes_on(reward
 
 
 def test_what_is_locked_after_its_size_was_read_is_not_kept_and_said(rewards, way_back, tmp_path, monkeypatch):
-    monkeypatch.setattr("deployments.postgres.dump.LOCK_WAIT_MILLISECONDS", 3000)
+    monkeypatch.setattr("deployments.postgres.backup.dump.LOCK_WAIT_MILLISECONDS", 3000)
     ctx = way_back("DROP TABLE ledger")
     importer = rewards.connect(application_name="importer")
 

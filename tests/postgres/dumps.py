@@ -1,16 +1,24 @@
 """What the tests of dumps share: dumping a place, client programs that misbehave, and looking at processes."""
 
+import hashlib
 import os
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from deployments.postgres.backup.dump import Dumped, dump
+from deployments.postgres.backup.exported import Exported
+from deployments.postgres.backup.filling import KNOWS_TRANSACTION_TIMEOUT
+from deployments.postgres.backup.measure import Table
+from deployments.postgres.backup.packing import unpack_all
+from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client, Clients
 from deployments.postgres.connect import Holder
-from deployments.postgres.dump import Dumped, dump
-from deployments.postgres.exported import Exported, Table
 from deployments.postgres.guard import Budget, Guard
 from tests.postgres.places import INTERVAL, PATIENT, Place, Stopper
 
@@ -35,6 +43,8 @@ def dumped(
     progress: Callable[[dict], None] = lambda _: None,
     log: Callable[[str], None] = lambda _: None,
     budget: Budget = PATIENT,
+    hash_limit: int = 10**9,
+    seal: Seal | None = None,
 ) -> Dumped:
     stop = stop or Stopper()
     with Guard(place.target, HOLDER, budget=budget, interval=INTERVAL, stop=stop) as guard:
@@ -49,6 +59,8 @@ def dumped(
             progress=progress,
             log=log,
             only=only,
+            hash_limit=hash_limit,
+            seal=seal,
         )
 
 
@@ -84,7 +96,9 @@ def processes(*words: str) -> dict[int, tuple[str, str]]:
         if not entry.name.isdigit():
             continue
         try:
-            command, environment = ((entry / part).read_bytes().decode() for part in ("cmdline", "environ"))
+            command, environment = (
+                (entry / part).read_bytes().decode(errors="replace") for part in ("cmdline", "environ")
+            )
         except OSError:
             continue  # it ended meanwhile
         if all(word in command for word in words):
@@ -92,26 +106,43 @@ def processes(*words: str) -> dict[int, tuple[str, str]]:
     return found
 
 
+@contextmanager
+def plain(archive: Path) -> Iterator[Path]:
+    """Give the packed files of a dump as pg_dump wrote them."""
+    facts = {f"{archive.name}/{path.name}": _fact(path) for path in archive.iterdir()}
+    with tempfile.TemporaryDirectory() as folder:
+        unpack_all(archive.parent, facts, into=Path(folder, "plain"), jobs=1, seal=None, stop=Stopper())
+        yield Path(folder, "plain", archive.name)
+
+
+def _fact(path: Path) -> dict:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def restore(archive: Path, url: str, name: str) -> None:
-    """Restore an archive into a database of that name, which is there and empty."""
+    """Restore an archive into a database of that name, which is there and empty: unpacked by us, and no more."""
     known = conninfo_to_dict(url)
-    subprocess.run(
-        [newest().pg_restore, f"--dbname={name}", "--exit-on-error", "--no-owner", archive],
-        env={
-            "PATH": os.defpath,
-            "PGHOST": str(known["host"]),
-            "PGPORT": str(known["port"]),
-            "PGUSER": str(known["user"]),
-            "PGPASSWORD": str(known["password"]),
-        },
-        check=True,
-        timeout=60,
-    )
+    with plain(archive) as dump, psycopg.connect(url) as opened:
+        is_old = opened.info.server_version < KNOWS_TRANSACTION_TIMEOUT  # it complains, of a setting that means nothing
+        subprocess.run(
+            [newest().pg_restore, f"--dbname={name}", *(() if is_old else ("--exit-on-error",)), "--no-owner", dump],
+            env={
+                "PATH": os.defpath,
+                "PGHOST": str(known["host"]),
+                "PGPORT": str(known["port"]),
+                "PGUSER": str(known["user"]),
+                "PGPASSWORD": str(known["password"]),
+            },
+            check=not is_old,
+            timeout=60,
+        )
 
 
 def contents(archive: Path) -> list[str]:
     """Return the lines of an archive's list of contents."""
-    listing = subprocess.run(
-        [newest().pg_restore, "--list", archive], check=True, capture_output=True, text=True, timeout=60
-    )
+    with plain(archive) as dump:
+        listing = subprocess.run(
+            [newest().pg_restore, "--list", dump], check=True, capture_output=True, text=True, timeout=60
+        )
     return [line for line in listing.stdout.splitlines() if line and not line.startswith(";")]

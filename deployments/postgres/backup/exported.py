@@ -2,22 +2,32 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 
-from checks.schema import fingerprint
+from deployments.postgres.backup.measure import (
+    THE_LARGE_OBJECTS,
+    Measured,
+    Table,
+    measure,
+    measure_large_objects,
+    measure_plainly,
+    sequences_of,
+    tables_of,
+)
+from deployments.postgres.backup.properties import Properties, read_properties
 from deployments.postgres.catalog import snapshot
 from deployments.postgres.connect import Session, Target, session
 from deployments.postgres.ledger import Identity, identity
+from deployments.postgres.price.origin import Origin, read_origin
 from deployments.postgres.stop import Stop
 
-COUNT_TIMEOUT = "60s"  # for one table
 GRACE_SECONDS = 10.0  # for all that is left to count when the dump is done
+HASH_GRACE_SECONDS = 3600.0  # the same where rows are hashed: without the hashes nothing can be proven
 CANCEL_SECONDS = 5.0
 
 # The session waits for hours while it exports: no limit of a role or a database may end it.
@@ -27,15 +37,6 @@ WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 't
 """
 # Read before the snapshot is taken: what was committed by then is in it.
 MOMENT = "SELECT clock_timestamp(), pg_current_wal_lsn()::text"
-# What holds rows of its own and is dumped with them. Members of extensions are dumped by their name alone.
-TABLES = """
-SELECT relation.oid, namespace.nspname, relation.relname, relation.relpages
-FROM pg_class relation JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
-WHERE relation.relkind = 'r' AND relation.relpersistence <> 't'
-  AND namespace.nspname !~ '^(pg_|information_schema$)'
-  AND NOT EXISTS (
-    SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation.oid AND deptype = 'e')
-"""
 # The types of a database that columns of these tables are of: pg_dump leaves them out when it is told tables.
 ENUMS = """
 SELECT format('%%I.%%I', namespace.nspname, kind.typname), array_agg(enumlabel::text ORDER BY enumsortorder)
@@ -57,28 +58,6 @@ WHERE NOT lock.granted AND lock.relation IS NOT NULL AND ours.application_name =
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table that holds rows of its own."""
-
-    oid: int
-    schema: str
-    name: str
-    pages: int = 0  # as the server last counted them
-
-    def __str__(self) -> str:
-        """The name as SQL, always in quotes: pg_dump takes everything between them literally."""
-        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
-
-
-@dataclass(slots=True)
-class Measured:
-    """What was measured in the snapshot. None is "not measured": it took too long, or a lock or a right was missing."""
-
-    rows: dict[str, int | None] = field(default_factory=dict)  # by the table's name as SQL
-    schema_fingerprint: str | None = None
-
-
 @dataclass(slots=True)
 class Exported:
     """A snapshot that others can import for as long as its session lives."""
@@ -91,6 +70,9 @@ class Exported:
     identity: Identity
     server_version: int
     tables: list[Table]
+    properties: Properties
+    sequences: dict[str, int | None]  # before the dump
+    origin: Origin
 
     def enums_of(self, tables: Sequence[Table]) -> dict[str, list[str]]:
         """Return the enum types that columns of these tables are of: name as SQL -> labels in order."""
@@ -127,16 +109,20 @@ def exporting(target: Target, *, name: str) -> Iterator[Exported]:
             lsn=moment[1],
             identity=identity(opened),
             server_version=opened.info.server_version,
-            tables=[Table(*row) for row in opened.execute(TABLES)],
+            tables=tables_of(opened),
+            properties=read_properties(opened),
+            sequences=sequences_of(opened),
+            origin=read_origin(opened),
         )
 
 
 class Measuring:
     """Measures in a thread of its own, while the dump runs. It has the session then: nobody else uses it."""
 
-    def __init__(self, exported: Exported, tables: Sequence[Table]) -> None:
-        """Prepare; nothing is asked yet."""
-        self.measured = Measured(rows={str(table): None for table in tables})
+    def __init__(self, exported: Exported, tables: Sequence[Table], *, hashed: Collection[Table] = ()) -> None:
+        """Prepare; nothing is asked yet. The rows of `hashed` are hashed, those of the others only counted."""
+        hashes: dict[str, str | None] = {str(table): None for table in tables if table in hashed}
+        self.measured = Measured(rows={str(table): None for table in tables}, hashes=hashes)
         self._opened = exported.opened
         self._tables = sorted(tables, key=lambda table: table.pages)  # many small ones before one that takes long
         self._enough = threading.Event()
@@ -148,9 +134,12 @@ class Measuring:
             self._thread.start()
 
     def finish(self, stop: Stop) -> Measured:
-        """Return what was measured, at most ten seconds later. Raises what `stop` raises."""
+        """Return what was measured: at most ten seconds later, or an hour where rows are hashed.
+
+        Raises what `stop` raises.
+        """
         self.start()
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + (HASH_GRACE_SECONDS if self.measured.hashes else GRACE_SECONDS)
         while self._thread.is_alive() and time.monotonic() < deadline:
             self._thread.join(0.1)
             stop.require_may_start()
@@ -167,18 +156,30 @@ class Measuring:
             self._thread.join(0.5)
 
     def _measure(self) -> None:
+        started = time.monotonic()
         with suppress(psycopg.Error):
-            self.measured.schema_fingerprint = fingerprint(snapshot(self._opened))
-        for table in self._tables:
-            if self._enough.is_set() or self._opened.closed:
-                return
-            with suppress(psycopg.Error):
-                self.measured.rows[str(table)] = self._count(table)
+            measure_plainly(self._opened)  # also for the schema: a default is told as the session tells values
+            self.measured.schema = snapshot(self._opened)
+        with suppress(psycopg.Error):
+            for table in self._tables:
+                self._measure_one(table)
+            if self.measured.hashes and not self._is_over:
+                count, hashed = measure_large_objects(self._opened)
+                if count:
+                    self.measured.rows[THE_LARGE_OBJECTS], self.measured.hashes[THE_LARGE_OBJECTS] = count, hashed
+        self.measured.seconds = time.monotonic() - started
 
-    def _count(self, table: Table) -> int:
-        query = sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.Identifier(table.schema, table.name))
-        with self._opened.transaction():
-            self._opened.execute(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT}'")
-            row = self._opened.execute(query).fetchone()
-        assert row is not None  # noqa: S101 # an aggregate returns one row
-        return int(row[0])
+    def _measure_one(self, table: Table) -> None:
+        if self._is_over:
+            return
+        name = str(table)
+        with suppress(psycopg.Error):
+            is_hashed = name in self.measured.hashes
+            rows, hashed = measure(self._opened, table, is_hashed=is_hashed)
+            self.measured.rows[name] = rows
+            if is_hashed:
+                self.measured.hashes[name] = hashed
+
+    @property
+    def _is_over(self) -> bool:
+        return self._enough.is_set() or self._opened.closed

@@ -14,17 +14,20 @@ from typing import Any
 import psycopg
 
 from deployments.errors import DeploymentError
+from deployments.postgres.backup.exported import Exported, Measuring, exporting
+from deployments.postgres.backup.measure import Measured, Table, sequences_of
+from deployments.postgres.backup.packing import Damaged, Fact, Packing
+from deployments.postgres.backup.properties import Properties
+from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client
 from deployments.postgres.connect import Holder, Target
-from deployments.postgres.exported import Exported, Measured, Measuring, Table, exporting
 from deployments.postgres.guard import Guard
 from deployments.postgres.ledger import Identity
+from deployments.postgres.price.origin import Origin
 from deployments.postgres.programs import connection_files, running
 from deployments.postgres.stop import Stop
 
 LOCK_WAIT_MILLISECONDS = 5000
-# Of what pg_dump can write, only gzip carries checksums that reading finds out by; level 1 costs half of the default.
-COMPRESSION = "gzip:1"
 PROGRESS_SECONDS = 1.0
 LONGEST_DETAIL = 500
 THE_DUMP = "The dump"
@@ -61,6 +64,10 @@ class Dumped:
     tables: list[Table]
     enums: dict[str, list[str]]  # of tables that were dumped alone: their dump does not make these types
     measured: Measured
+    properties: Properties
+    sequences: dict[str, list[int | None]]  # last values before and after the dump
+    origin: Origin  # for the price of a restore
+    files: dict[str, Fact]  # by their name beside the manifest
     seconds: float
 
 
@@ -104,8 +111,12 @@ def dump(
     progress: Callable[[dict[str, Any]], None],
     log: Callable[[str], None],
     only: Sequence[Table] | None = None,
+    hash_limit: int = 0,
+    seal: Seal | None = None,
 ) -> Dumped:
-    """Dump a database, or `only` these tables of it, into a new folder, and return what is known about it.
+    """Dump a database, or `only` these tables of it, into a new folder, packed, and return what is known about it.
+
+    Rows are hashed if the database has at most `hash_limit` bytes; else they are only counted.
 
     `choose` looks at what was found before anything is dumped, and returns the programs to use, or refuses. Every
     session on the target has the holder's name, so that a takeover ends them, and the guard, who is open, watches them
@@ -124,18 +135,30 @@ def dump(
         enums = exported.enums_of(only) if only is not None else {}
         files = connection_files(exported.opened, target=target.name, name=holder.session_name)
         heard = Progress(total=len(tables))
-        with closing(Measuring(exported, tables)) as measuring:
+        hashed = tables if exported.properties.size_bytes <= hash_limit else []
+        measuring, packing = Measuring(exported, tables, hashed=hashed), Packing(folder, jobs=jobs, seal=seal)
+
+        def hear(line: str) -> None:
+            heard.hear(line)
+            packing.hear(line)
+
+        with closing(measuring), closing(packing):
             watch = _Watch(
                 exported, heard, measuring, guard=guard, folder=folder, jobs=jobs, progress=progress, log=log
             )
-            with running(client.pg_dump, _arguments(exported, folder, jobs, only), files=files, tell=heard.hear) as ran:
+            with running(client.pg_dump, _arguments(exported, folder, jobs, only), files=files, tell=hear) as ran:
                 status = ran.wait(stop, meanwhile=watch.look)
             guard.require_clear()  # why it ended, if the guard did it
             if status != 0:
                 secret = exported.opened.info.password
                 _refuse(target, status, ran.said, in_the_way=watch.in_the_way, secret=secret)
+            try:
+                packed = packing.finish(stop)
+            except Damaged as damaged:
+                raise BackupFailed(target=target.name, detail=f"it ended well, and {damaged}") from damaged
             measured = measuring.finish(stop)
             guard.require_clear()
+            after = _sequences_after(exported)
     return Dumped(
         identity=exported.identity,
         server_version=exported.server_version,
@@ -145,8 +168,19 @@ def dump(
         tables=tables,
         enums=enums,
         measured=measured,
+        properties=exported.properties,
+        sequences={name: [value, after.get(name)] for name, value in exported.sequences.items()},
+        origin=exported.origin,
+        files=packed,
         seconds=time.monotonic() - started,
     )
+
+
+def _sequences_after(exported: Exported) -> dict[str, int | None]:
+    """Return the last values of the sequences now; of a session that was lost, none."""
+    with suppress(psycopg.Error):
+        return sequences_of(exported.opened)
+    return {}
 
 
 def size_of(folder: Path) -> tuple[int, int]:
@@ -206,7 +240,7 @@ def _arguments(exported: Exported, folder: Path, jobs: int, only: Sequence[Table
         f"--jobs={jobs}",
         f"--snapshot={exported.snapshot}",
         f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}",
-        f"--compress={COMPRESSION.partition(':')[2]}",  # the number alone is gzip's level, also before version 16
+        "--compress=0",  # it is packed by us: see decision 0016
         "--no-password",
         "--no-sync",  # the store does that, for everything in the place
         "--verbose",

@@ -3,19 +3,23 @@
 import hashlib
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deployments.errors import DeploymentError
+from deployments.postgres.backup.packing import Damaged, Fact, each, plain_name, unpack_all, unpacked
+from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client
 from deployments.postgres.programs import running
 from deployments.postgres.stop import Stop
 
-DUMP, MANIFEST = "dump", "manifest.json"
+DUMP, MANIFEST, CONTENTS = "dump", "manifest.json", "dump/toc.dat"
 CHUNK_BYTES = 1024 * 1024
-GZIP = b"\x1f\x8b"  # how such a file begins
+DATA = re.compile(r"^(\d+); \d+ \d+ TABLE DATA ", re.MULTILINE)
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # whatever a damaged manifest may look like
 
 
@@ -49,23 +53,49 @@ class Manifest:
         return len(self.content["files"])
 
 
-def read_to_end(place: Path, client: Client, *, stop: Stop) -> dict[str, dict[str, Any]]:
-    """Read the dump in a place to its last byte, and return size and SHA-256 of every file in it.
+def read_to_end(
+    place: Path, client: Client, files: Mapping[str, Fact], *, jobs: int = 2, seal: Seal | None = None, stop: Stop
+) -> None:
+    """Read the packed dump in a place to its last byte, unpack it on the way, and have pg_restore read its contents.
 
-    pg_restore reads it as it would for a restore, and compares the checksums inside. What it lets pass is looked for
-    here: it takes an emptied file for a table without rows, and one that is not compressed for rows.
-
-    Raises BackupUnreadable, and what `stop` raises.
+    `files` are the facts from when it was packed. Every table that the contents name has a file here, and what is in it
+    is as long as it was and has the checksums that were written. Raises BackupUnreadable, and what `stop` raises.
     """
     # A list of contents alone is no proof: it says nothing about data that is cut off (E23 of the reliability study).
-    arguments = ["--file=/dev/null", str(place / DUMP)]
-    with running(client.pg_restore, arguments, files={}) as reader:
-        facts = {name: _fact(place, name, stop=stop) for name in _names(place)}
-        status = reader.wait(stop)
-    if status != 0 or reader.said:
-        said = " ".join(line.removeprefix("pg_restore: ") for line in reader.said)
-        raise BackupUnreadable(place=place, why=f"pg_restore ended with {status}: {said or 'without a word'}")
-    return facts
+    if missing := sorted(files.keys() ^ set(_names(place))):
+        raise BackupUnreadable(place=place, why=f"not the files that were written: {', '.join(missing[:5])}")
+
+    def read(name: str) -> None:
+        for _ in unpacked(place / name, name, files[name], seal=seal):
+            stop.require_may_start()
+
+    try:
+        each(read, sorted(files, key=lambda name: files[name]["bytes"], reverse=True), jobs=jobs)
+        contents = _contents(place, client, files, seal=seal, stop=stop)
+    except Damaged as damaged:
+        raise BackupUnreadable(place=place, why=str(damaged)) from damaged
+    except OSError as damaged:
+        raise BackupUnreadable(place=place, why=f"it cannot be read ({damaged.strerror})") from damaged
+    wanted = {f"{DUMP}/{number}.dat" for number in DATA.findall(contents)}
+    if absent := wanted - {plain_name(name) for name in files}:
+        raise BackupUnreadable(place=place, why=f"its contents name what is not there: {', '.join(sorted(absent)[:5])}")
+
+
+def _contents(place: Path, client: Client, files: Mapping[str, Fact], *, seal: Seal | None, stop: Stop) -> str:
+    """Return the list of contents as pg_restore reads it. Raises BackupUnreadable, Damaged, OSError."""
+    only = {name: fact for name, fact in files.items() if plain_name(name) == CONTENTS}
+    if not only:
+        raise BackupUnreadable(place=place, why="it has no list of contents")
+    with tempfile.TemporaryDirectory(prefix="locktender-contents-") as folder:
+        unpack_all(place, only, into=Path(folder, "unpacked"), jobs=1, seal=seal, stop=stop)
+        told = Path(folder, "told")
+        arguments = ["--list", f"--file={told}", str(Path(folder, "unpacked", DUMP))]
+        with running(client.pg_restore, arguments, files={}) as reader:
+            status = reader.wait(stop)
+        if status != 0 or reader.said:
+            said = " ".join(line.removeprefix("pg_restore: ") for line in reader.said)
+            raise BackupUnreadable(place=place, why=f"pg_restore ended with {status}: {said or 'without a word'}")
+        return told.read_text(encoding="utf-8", errors="replace") if told.exists() else ""
 
 
 def write_manifest(place: Path, content: Mapping[str, Any]) -> Manifest:
@@ -91,7 +121,8 @@ def compare_with_manifest(place: Path, *, recorded: str | None, stop: Stop) -> M
     if recorded not in {None, manifest.sha256}:
         raise BackupUnreadable(place=place, why="its manifest is not the one that was recorded")
     found = {name: _fact(place, name, stop=stop) for name in _names(place)}
-    if differing := sorted(name for name in written.keys() | found.keys() if written.get(name) != found.get(name)):
+    told = {name: {key: fact.get(key) for key in ("bytes", "sha256")} for name, fact in written.items()}
+    if differing := sorted(name for name in told.keys() | found.keys() if told.get(name) != found.get(name)):
         raise BackupUnreadable(place=place, why=f"not as the manifest says: {', '.join(differing[:5])}")
     return manifest
 
@@ -103,16 +134,13 @@ def _names(place: Path) -> Iterator[str]:
 
 def _fact(place: Path, name: str, *, stop: Stop) -> dict[str, Any]:
     """Return size and SHA-256 of one file, read to the end. Raises BackupUnreadable."""
-    size, digest, begins = 0, hashlib.sha256(), b""
+    size, digest = 0, hashlib.sha256()
     try:
         with (place / name).open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 stop.require_may_start()
                 size += len(chunk)
                 digest.update(chunk)
-                begins = begins or chunk[: len(GZIP)]
     except OSError as damaged:
         raise BackupUnreadable(place=place, why=f"{name} cannot be read ({damaged.strerror})") from damaged
-    if not begins or (name.endswith(".gz") and begins != GZIP):
-        raise BackupUnreadable(place=place, why=f"{name} ({size} bytes) does not begin as such a file does")
     return {"bytes": size, "sha256": digest.hexdigest()}
