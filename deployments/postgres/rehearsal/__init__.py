@@ -1,0 +1,1 @@
+"""Playing a plan and its way back on copies of a clone: what it proves is in `checks.rehearsal.proof`."""
