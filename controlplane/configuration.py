@@ -72,14 +72,46 @@ class Configuration(BaseSettings):
     """Where pg_dump and pg_restore are looked for before the usual places."""
     dump_jobs: int = 2
     """How many tables of one database are dumped at once."""
+    backup_key: str | None = None
+    """Where the key is that encrypts backups of protected environments, as env:NAME or file:/path; without one they are
+    not encrypted."""
+    backup_old_keys: list[str] = []
+    """Where keys of before are, which still open what they encrypted."""
+    backup_days: Annotated[int, Field(ge=1)] = 14
+    """How many days a backup stays at least."""
+    backups_kept: Annotated[int, Field(ge=1)] = 3
+    """How many of the newest sound backups of a database stay, however old they are."""
+    ignored_partitions: bool = True
+    """Partitions of tables are no part of what a database is expected to have: jobs make and drop them."""
+    managed_roles: list[str] = [
+        "rdsadmin", "cloudsqladmin", "cloudsqlagent", "cloudsqlsuperuser", "azuresu", "azure_superuser",
+        "azure_pg_admin", "alloydbadmin", "alloydbsuperuser",
+    ]  # fmt: skip
+    """Roles of a provider, with * and ?: their rights, and that they own, are no part of what is expected."""
+    ignored_objects: list[str] = []
+    """Objects that are no part of it either, as a schema difference names them, with * and ?."""
     keep_limit: int = 2**30
     """Up to how many bytes a rollback first keeps what its scripts destroy."""
+    pooler_command: Path | None = None
+    """A program, by its absolute path, that tells the pooler to hold its clients while databases are exchanged."""
     health_networks: list[IPvAnyNetwork] = []
     """Internal networks whose addresses health checks may reach; public ones they always may, metadata never."""
     health_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=10)
     """How long after an unhealthy answer the application is asked again, and how often it is while it is watched."""
     latency_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=5)
     """How often an application that reports its own latency is asked for it, all along a run."""
+
+    @property
+    def backup_keys(self) -> tuple[str, ...]:
+        """Where the keys of backups are: the one for new ones first."""
+        return (*([self.backup_key] if self.backup_key else []), *self.backup_old_keys)
+
+    @model_validator(mode="after")
+    def _require_key_of_now(self) -> Self:
+        if self.backup_old_keys and not self.backup_key:
+            message = "BACKUP_OLD_KEYS is set without BACKUP_KEY: name the key for new backups too"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _require_tls_for_others(self) -> Self:

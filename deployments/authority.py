@@ -30,7 +30,7 @@ from deployments.models import (
     User,
 )
 from deployments.models.grant import Role
-from deployments.models.run import RunKind
+from deployments.models.run import WAYS_BACK
 from deployments.states import RUN_ACTIVE, RunState
 
 
@@ -46,10 +46,13 @@ class Action(StrEnum):
     PAUSE = "pause or resume this run"
     END_SESSION = "end a session that stands in its way"
     ROLL_BACK = "roll back this run"
+    RESTORE = "restore what this run kept"
     RESOLVE = "decide how this run goes on"
     CONFIRM = "confirm that this migration is applied"
     READOPT = "re-adopt this database"
+    ACCEPT_DRIFT = "accept how this database differs"
     DRAIN = "drain this installation"
+    HOLD_BACKUP = "say how long its backups stay"
     MANAGE_APPLICATION = "change its environments and databases"
     MANAGE_POLICY = "change its policy"
     MANAGE_PEOPLE = "change who holds which role"
@@ -67,10 +70,13 @@ ROLES: dict[Action, frozenset[Role]] = {
     # It takes somebody else's work away: who answers for the database, or for its being up.
     Action.END_SESSION: frozenset({Role.DBA, Role.ON_CALL}),
     Action.ROLL_BACK: frozenset({Role.DBA, Role.ON_CALL}),
+    Action.RESTORE: frozenset({Role.DBA, Role.ON_CALL}),
     Action.RESOLVE: frozenset({Role.DBA, Role.ON_CALL}),
     Action.CONFIRM: frozenset({Role.DBA}),
     Action.READOPT: frozenset({Role.DBA}),
+    Action.ACCEPT_DRIFT: frozenset({Role.DBA}),
     Action.DRAIN: frozenset({Role.ADMINISTRATOR, Role.DBA}),
+    Action.HOLD_BACKUP: frozenset({Role.DBA, Role.AUDITOR, Role.ADMINISTRATOR}),
     Action.MANAGE_APPLICATION: frozenset({Role.ADMINISTRATOR, Role.DBA}),
     Action.MANAGE_POLICY: frozenset({Role.DBA, Role.ARCHITECT}),
     Action.MANAGE_PEOPLE: frozenset({Role.ADMINISTRATOR}),
@@ -218,7 +224,7 @@ def _refusal_by_run(user: User, action: Action, run: MigrationRun, worn: Collect
     match action:
         case Action.DECIDE:
             return _refusal_to_decide(user, run)
-        case Action.ROLL_BACK:
+        case Action.ROLL_BACK | Action.RESTORE:
             return _refusal_to_roll_back(run)
         case Action.CANCEL | Action.PAUSE | Action.END_SESSION | Action.RESOLVE | Action.CONFIRM if (
             run.state not in RUN_ACTIVE
@@ -248,7 +254,7 @@ def _refusal_to_meddle(action: Action, run: MigrationRun, worn: Collection[Role]
     if action is Action.END_SESSION:
         is_running = run.state == RunState.RUNNING
         return "" if is_running else f"{_it_is(run)}: nothing of it waits for a session now."
-    if run.kind == RunKind.ROLLBACK and not set(worn) & ROLES[Action.ROLL_BACK]:
+    if run.kind in WAYS_BACK and not set(worn) & ROLES[Action.ROLL_BACK]:
         needed = _either(ROLES[Action.ROLL_BACK])
         return f"You may not {action.value}: it is a way back, and that takes the role {needed}."
     if run.state == RunState.NEEDS_ATTENTION:

@@ -20,7 +20,9 @@ from kombu.exceptions import KombuError
 from deployments.models import Database, Job, PeriodicTask, WorkerBeat
 from deployments.pipelines.launch import launch, launch_answer
 from deployments.postgres.connect import LINK_ERRORS
+from deployments.selectors.restores import DROP_KEPT, due_to_drop
 from deployments.services.announce import JOB_CHANNEL
+from deployments.services.backups import TEND_BACKUPS
 from deployments.services.observe import OBSERVE_DATABASES
 from deployments.services.signs_of_life import GRACE, INTERVAL_SECONDS, name_here, tell
 
@@ -43,16 +45,20 @@ WITH picked AS (
          AND NOT EXISTS (SELECT FROM deployments_drain WHERE ended_at IS NULL)
          AND NOT EXISTS (SELECT FROM deployments_job earlier WHERE earlier.run_id = due.run_id
                          AND earlier.position < due.position AND earlier.state <> 'succeeded')
-         AND NOT EXISTS (SELECT FROM deployments_job writer WHERE writer.database_id = due.database_id
+         AND NOT EXISTS (SELECT FROM deployments_job writer WHERE due.writes
+                         AND writer.database_id = due.database_id
                          AND writer.id <> due.id AND writer.writes
                          AND (writer.state IN ('running', 'needs_attention')
                               OR writer.state = 'queued' AND writer.holds_slot))
-         -- Who waited longer goes first, but for the one that holds the slot already. A job that is paused, or itself
-         -- waits for another database, holds nobody up.
+         -- A way back goes first, then who waited longer, but for the one that holds the slot already. A job that is
+         -- paused, or itself waits for another database, holds nobody up; neither does one that does not write.
          AND NOT EXISTS (SELECT FROM deployments_job older
                          JOIN deployments_migrationrun its ON its.id = older.run_id
                          WHERE older.database_id = due.database_id AND NOT due.holds_slot
-                         AND older.id < due.id AND older.state = 'queued' AND its.pause_requested_at IS NULL
+                         AND older.writes AND due.writes
+                         AND (its.kind NOT IN ('rollback', 'restore'), older.id)
+                             < (run.kind NOT IN ('rollback', 'restore'), due.id)
+                         AND older.state = 'queued' AND its.pause_requested_at IS NULL
                          AND NOT EXISTS (SELECT FROM deployments_job before WHERE before.run_id = older.run_id
                                          AND before.position < older.position AND before.state <> 'succeeded')))
         OR (due.state = 'running' AND due.lease_until < clock_timestamp() AND %(takes_over)s)
@@ -200,4 +206,19 @@ def observe_all(dispatcher: Dispatcher) -> None:
         dispatcher.send("deployments.observe_database", number)
 
 
-PERIODIC = (Periodic(OBSERVE_DATABASES, every=timedelta(minutes=5), do=observe_all),)
+def tend_backups(dispatcher: Dispatcher) -> None:
+    """Have the backups in the store read, and removed where no rule keeps them: by a worker, which has the store."""
+    dispatcher.send("deployments.tend_backups", 0)
+
+
+def drop_kept(dispatcher: Dispatcher) -> None:
+    """Have the databases dropped that were kept after a restore, and whose time is over."""
+    for kept in due_to_drop():
+        dispatcher.send("deployments.drop_kept", kept.pk)
+
+
+PERIODIC = (
+    Periodic(OBSERVE_DATABASES, every=timedelta(minutes=5), do=observe_all),
+    Periodic(DROP_KEPT, every=timedelta(hours=1), do=drop_kept),
+    Periodic(TEND_BACKUPS, every=timedelta(days=1), do=tend_backups),
+)

@@ -14,9 +14,10 @@ from deployments.errors import DeploymentError
 from deployments.judging import Judged
 from deployments.models import Database, Environment, Migration, Observation, Script
 
-FORMAT = 5
-"""Since 4 a plan has the locks and the findings that are ignored; since 5 windows, collisions, batches, and a
-budget of its own with limits for the server. An older plan is read as having none of what came later.
+FORMAT = 6
+"""Since 4 a plan has the locks and the findings that are ignored; since 5 windows, collisions, batches, and a budget of
+its own with limits for the server; since 6 up to which size a backup is restored first. An older plan is read as having
+none of what came later.
 """
 
 
@@ -212,7 +213,7 @@ def plan_content(
                 "system_identifier": seen.system_identifier,
                 "database_name": seen.database_name,
                 "history": seen.history_hash,
-                "touched": fingerprint(touched(seen.schema, judged.relations)),
+                "touched": fingerprint(touched(seen.objects_by_name, judged.relations)),
             }
             for database, seen in observations.items()
         ],

@@ -24,12 +24,17 @@ SOAK_SECONDS = 86_400  # the customer's policy: a day between the change that ma
 LONGEST_SOAK_SECONDS = 365 * 86_400
 WATCH_SECONDS = 600  # the customer's policy: ten minutes under watch after a deploy
 LONGEST_WATCH_SECONDS = 86_400
+REHEARSAL_HOURS = 24  # how old the proof of a way back may be: the data has changed since
+LONGEST_REHEARSAL_HOURS = 24 * 30
+VERIFIED_GB = 20  # up to here a backup is restored before the change: some minutes (section 3.2 of the study)
 PLAIN_ROWS = 100_000  # in one UPDATE or DELETE: 1.3 s at the measured 77,000 rows a second, 6.5 s on a slow server
 RULES = frozenset(
     {
         "approvals",
         "staging_first",
         "backup",
+        "verified_backup_gb",
+        "rehearsal_hours",
         "watch_seconds",
         "contract_soak_seconds",
         "windows",
@@ -40,7 +45,7 @@ RULES = frozenset(
         "plain_rows_limit",
     }
 )
-NOT_ASKED = ("rehearsal", "soak time in staging", "verified backup")
+NOT_ASKED = ("soak time in staging",)
 """What a later capability will ask for. Until then a page says "not asked by this policy", never "passed"."""
 
 
@@ -74,6 +79,8 @@ class Requirements:
     windows: tuple[Window, ...] = ()  # when it may run; empty: at any time
     collisions: Mapping[Collision, Response] = field(default_factory=lambda: ALL_WARN)
     collision_wait_seconds: int = 0
+    verified_backup_gb: int | None = None  # up to this size the dump is restored and compared first; None: not asked
+    rehearsal_hours: int | None = None  # how old the proof of the way back may be; None: not asked
 
     @classmethod
     def of_plan(cls, values: Mapping[str, Any]) -> Requirements:
@@ -96,6 +103,8 @@ class Requirements:
             "windows": [one.as_plan() for one in self.windows],
             "collisions": {kind.value: done.value for kind, done in self.collisions.items()},
             "collision_wait_seconds": self.collision_wait_seconds,
+            "verified_backup_gb": self.verified_backup_gb,
+            "rehearsal_hours": self.rehearsal_hours,
         }
 
 
@@ -143,6 +152,12 @@ def requirements(
     wait_seconds = rules.get("collision_wait_seconds", WAIT_SECONDS if protected else 0)
     if type(wait_seconds) is not int or not 0 <= wait_seconds <= LONGEST_WAIT_SECONDS:
         raise PolicyUnreadable(problem='"collision_wait_seconds" must be a whole number of seconds, at most an hour')
+    backup = _flag(rules, "backup", protected=protected)
+    verified_gb = rules.get("verified_backup_gb", VERIFIED_GB if protected and backup else None)
+    if verified_gb is not None and (type(verified_gb) is not int or verified_gb < 1):
+        raise PolicyUnreadable(problem='"verified_backup_gb" must be null or a whole number of gigabytes, 1 or more')
+    if verified_gb is not None and not backup:
+        raise PolicyUnreadable(problem='"verified_backup_gb" asks for a backup, and "backup" for none')
     windows = _windows(rules)
     blocking_budget(rules)  # read here too, so that a policy is refused as a whole
     is_strict(rules, protected=protected)
@@ -154,12 +169,14 @@ def requirements(
         approvals=tuple(asked),
         staging_first=_flag(rules, "staging_first", protected=protected),
         rollback=protected,
-        backup=_flag(rules, "backup", protected=protected),
+        backup=backup,
         watch_seconds=watch_seconds,
         contract_soak_seconds=soak_seconds,
         windows=windows if wants_more or risk is not Risk.SAFE else (),
         collisions=_read(responses_of, rules.get("collisions", {}), protected=protected),
         collision_wait_seconds=wait_seconds,
+        verified_backup_gb=verified_gb,
+        rehearsal_hours=_rehearsal_hours(rules, protected=protected),
     )
 
 
@@ -172,6 +189,8 @@ def way_back(needs: Requirements) -> Requirements:
         needs,
         staging_first=False,
         backup=False,
+        verified_backup_gb=None,
+        rehearsal_hours=None,
         watch_seconds=0,
         contract_soak_seconds=None,
         windows=(),
@@ -197,6 +216,13 @@ def plain_rows_limit(rules: Mapping[str, Any], *, protected: bool) -> int | None
     if limit is not None and (type(limit) is not int or limit < 0):
         raise PolicyUnreadable(problem='"plain_rows_limit" must be null or a whole number of rows')
     return limit
+
+
+def _rehearsal_hours(rules: Mapping[str, Any], *, protected: bool) -> int | None:
+    hours = rules.get("rehearsal_hours", REHEARSAL_HOURS if protected else None)
+    if hours is not None and (type(hours) is not int or not 1 <= hours <= LONGEST_REHEARSAL_HOURS):
+        raise PolicyUnreadable(problem='"rehearsal_hours" must be null or a whole number of hours, at most 30 days')
+    return hours
 
 
 def _windows(rules: Mapping[str, Any]) -> tuple[Window, ...]:
@@ -229,12 +255,17 @@ def _flag(rules: Mapping[str, Any], name: str, *, protected: bool) -> bool:
 
 
 def unmet(
-    needs: Requirements, *, given: Iterable[Given], missing_in_staging: Iterable[str], now: datetime
+    needs: Requirements,
+    *,
+    given: Iterable[Given],
+    missing_in_staging: Iterable[str],
+    now: datetime,
+    unproven: str = "",
 ) -> tuple[Unmet, ...]:
     """Return what a run still needs, in the order a person would see to it; empty when it may start.
 
     `missing_in_staging` names the migrations of the plan that an earlier environment does not have yet; `now` is an
-    aware moment.
+    aware moment; `unproven` is why its way back is not proven well enough, "" if it is or cannot be asked.
     """
     waits = []
     if needs.staging_first and (absent := sorted(missing_in_staging)):
@@ -245,6 +276,8 @@ def unmet(
         if count > 0:
             name = {"dba": "DBA", "architect": "architect"}[role]
             waits.append(Unmet(f"approval-{role}", f"Waits for approval by {count} {name}."))
+    if needs.rehearsal_hours is not None and unproven:
+        waits.append(Unmet("rehearsal", unproven))
     if closed := closed_window(needs, now):
         waits.append(Unmet("window", closed))
     return tuple(waits)

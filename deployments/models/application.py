@@ -27,6 +27,8 @@ class Environment(models.Model):
     rank = models.PositiveSmallIntegerField()  # 1 comes first; production is last
     is_protected = models.BooleanField(default=True)
     application_version = models.CharField(max_length=120, blank=True)  # running there now, as last reported
+    # A reference, "env:NAME" or "file:/path": where backups are restored and migrations rehearsed; "": nowhere.
+    rehearsal_connection = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -34,6 +36,10 @@ class Environment(models.Model):
             models.UniqueConstraint(name="environment_slug_once_per_application", fields=["application", "slug"]),
             models.UniqueConstraint(name="environment_rank_once_per_application", fields=["application", "rank"]),
             models.UniqueConstraint(name="environment_application", fields=["id", "application"]),
+            models.CheckConstraint(
+                name="environment_rehearsal_connection_is_a_reference",
+                condition=Q(rehearsal_connection="") | Q(rehearsal_connection__regex=r"^(env|file):.+$"),
+            ),
         ]
 
     def __str__(self) -> str:

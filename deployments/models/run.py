@@ -53,6 +53,10 @@ class RunKind(models.TextChoices):
     REPAIR = "repair", "Repair"
 
 
+WAYS_BACK = frozenset({RunKind.ROLLBACK, RunKind.RESTORE})
+"""Runs that undo another one: they go first, and are not held up by what holds up a deploy."""
+
+
 class MigrationRun(models.Model):
     """One attempt to bring one environment to a plan. What it will do is frozen; only its state moves."""
 

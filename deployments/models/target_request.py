@@ -14,6 +14,7 @@ class RequestKind(models.TextChoices):
 
     LOOK = "look", "Look at what a job left there"
     READOPT = "readopt", "Re-adopt it"
+    PRICE = "price", "Count what a restore would lose"
 
 
 class TargetRequest(models.Model):
@@ -38,7 +39,7 @@ class TargetRequest(models.Model):
             models.CheckConstraint(name="targetrequest_kind_known", condition=Q(kind__in=RequestKind.values)),
             models.CheckConstraint(
                 name="targetrequest_looks_for_a_job",
-                condition=Q(kind="look", job__isnull=False) | Q(kind="readopt", job__isnull=True),
+                condition=Q(kind__in=["look", "price"], job__isnull=False) | Q(kind="readopt", job__isnull=True),
             ),
             models.CheckConstraint(
                 name="targetrequest_readopts_with_a_reason", condition=~Q(kind="readopt") | ~Q(reason="")

@@ -8,6 +8,7 @@ from deployments.models import TargetRequest
 from deployments.models.target_request import RequestKind
 from deployments.pipelines.adopting import readopt_database
 from deployments.pipelines.doubts import look_at
+from deployments.pipelines.pricing import price_of
 from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS
 from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.services.looks import answer
@@ -43,6 +44,8 @@ def _do(wish: TargetRequest) -> dict[str, object]:
     if wish.kind == RequestKind.READOPT:
         return readopt_database(wish.database, reason=wish.reason, actor=_actor(wish)).as_evidence()
     assert wish.job is not None  # noqa: S101 # a constraint says so
+    if wish.kind == RequestKind.PRICE:
+        return price_of(wish.job)
     return look_at(wish.job)
 
 

@@ -93,7 +93,7 @@ class CheckIntegrity:
 
     def _schema(self, ctx: StepContext) -> dict[str, Any]:
         """Note the schema, and say after a way back whether it is again what it was."""
-        noted = note_schema(ctx)
+        noted = note_schema(ctx, is_left=self.when == "after")
         if self.when == "before":
             return noted
         restored = compare_with_before(ctx, noted, before=BEFORE, after=AFTER)

@@ -11,6 +11,7 @@ from deployments.artifacts import Artifacts
 from deployments.errors import DeploymentError
 from deployments.models import Job
 from deployments.pipelines.control import Control
+from deployments.postgres.backup.sealing import Keys
 from deployments.postgres.clients import Clients
 from deployments.postgres.connect import Holder, Target
 from deployments.postgres.history import LayoutHistory
@@ -57,6 +58,7 @@ class StepContext:
     guard_interval: timedelta
     clients: Clients
     artifacts: Artifacts
+    keys: Keys
     dump_jobs: int
     keep_limit: int  # bytes
     health: Expectation | None
@@ -81,7 +83,7 @@ class Step(Protocol):
 
     @property
     def timeout(self) -> timedelta:
-        """How long it may take."""
+        """How long it may take. One that commits on its way counts anew from each commit."""
 
     def run(self, ctx: StepContext) -> StepResult:
         """Do it, again if need be. Raises a DeploymentError when it cannot be done."""
@@ -96,3 +98,5 @@ class Pipeline:
 
     name: str
     steps: tuple[Step, ...]
+    begin: Callable[[StepContext], None] | None = None  # in place of taking the target over
+    leave: Callable[[StepContext, BaseException], None] | None = None  # when the job stops before its end

@@ -8,6 +8,16 @@ from deployments.pipelines.health import CheckHealth
 from deployments.pipelines.keep import Keep
 from deployments.pipelines.migrate import Migrate
 from deployments.pipelines.preflight import Preflight
+from deployments.pipelines.rehearse import Rehearse
+from deployments.pipelines.restore import (
+    CountAfterwards,
+    CountLost,
+    Exchange,
+    LookBeforeRestore,
+    MakeReady,
+    StopWrites,
+)
+from deployments.pipelines.restoring import begin, leave
 from deployments.pipelines.smoke import Smoke
 from deployments.pipelines.watch import Watch
 from deployments.postgres.ledger import FORWARD, ROLLBACK
@@ -37,4 +47,26 @@ ROLL_BACK = Pipeline(
     ),
 )
 
-PIPELINES: dict[str, Pipeline] = {RunKind.DEPLOY: DEPLOY, RunKind.ROLLBACK: ROLL_BACK}
+REHEARSE = Pipeline("rehearsal", steps=(Rehearse(),))
+
+RESTORE = Pipeline(
+    "restore",
+    steps=(
+        LookBeforeRestore(),
+        StopWrites(),
+        MakeReady(),
+        CountLost(),
+        Exchange(),
+        CountAfterwards(),
+        CheckHealth(),
+    ),
+    begin=begin,
+    leave=leave,
+)
+
+PIPELINES: dict[str, Pipeline] = {
+    RunKind.DEPLOY: DEPLOY,
+    RunKind.ROLLBACK: ROLL_BACK,
+    RunKind.REHEARSAL: REHEARSE,
+    RunKind.RESTORE: RESTORE,
+}

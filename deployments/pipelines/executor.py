@@ -16,7 +16,7 @@ from deployments.crash import crash_point
 from deployments.errors import DeploymentError
 from deployments.models import ControlPlane, Job, MigrationRun, Step
 from deployments.pipelines.cancelling import note_end
-from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
+from deployments.pipelines.contract import Pipeline, PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
 from deployments.pipelines.control import Control, LeaseLost
 from deployments.pipelines.definitions import PIPELINES
@@ -36,6 +36,7 @@ from deployments.pipelines.observing import target_of
 from deployments.pipelines.record import persist, record_job, record_step, tell
 from deployments.pipelines.resting import let_go, require_unmoved
 from deployments.pipelines.takeover import take_over
+from deployments.postgres.backup.sealing import Keys
 from deployments.postgres.clients import Clients
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS, Holder
 from deployments.postgres.errors import FenceLost, TargetLocked, TargetUnreachable
@@ -112,25 +113,45 @@ def walk(job: Job, control: Control) -> None:
 
 
 def walk_steps(ctx: StepContext) -> None:
-    """Make this executor the only one that can write to the target, then take the steps in order."""
+    """Make this executor the only one that can write to the target, if it is to write, then take the steps in order."""
     lost = ctx.job.claims - ctx.job.pauses - 1
     if lost >= MOST_CLAIMS:
         raise InDoubt(what=f"what {ctx.job} should do", why=f"{lost} executors were lost on the way")
-    if ended := take_over(ctx):
-        log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
-    stages = PIPELINES[ctx.job.run.kind].steps
-    names = [stage.name for stage in stages]
+    pipeline = PIPELINES[ctx.job.run.kind]
+    if pipeline.begin is not None:
+        pipeline.begin(ctx)
     try:
-        require_unmoved(ctx)
-        anew = outdated(ctx, names[: names.index(MIGRATE)])
-    except LINK_ERRORS as cut:
-        raise _refusal(ctx, cut) from cut
+        _walk_each(ctx, pipeline)
+    except HANDED_ON:
+        raise
+    except BaseException as stopped:
+        if pipeline.leave is not None:
+            pipeline.leave(ctx, stopped)
+        raise
+
+
+def _walk_each(ctx: StepContext, pipeline: Pipeline) -> None:
+    stages = pipeline.steps
+    # What does not write to the target neither holds its slot nor raises its fence.
+    takes_over = ctx.job.writes and pipeline.begin is None
+    anew = _begun_anew(ctx, [stage.name for stage in stages]) if takes_over else set()
     if anew:
         log.info("taken anew, because it is too old", job=ctx.job.pk, steps=sorted(anew))
         interrupt_running(ctx)
     for position, stage in enumerate(stages, start=1):
         walk_step(ctx, stage, position, anew=stage.name in anew)
     crash_point("all-steps-done")
+
+
+def _begun_anew(ctx: StepContext, names: list[str]) -> set[str]:
+    """Take the target over, and return the steps before the migration that are to be taken anew."""
+    if ended := take_over(ctx):
+        log.info("earlier sessions ended", job=ctx.job.pk, count=ended)
+    try:
+        require_unmoved(ctx)
+        return outdated(ctx, names[: names.index(MIGRATE)])
+    except LINK_ERRORS as cut:
+        raise _refusal(ctx, cut) from cut
 
 
 def context(job: Job, control: Control) -> StepContext:
@@ -155,6 +176,7 @@ def context(job: Job, control: Control) -> StepContext:
         guard_interval=timings.guard_interval,
         clients=Clients(timings.pg_client_folder),
         artifacts=Artifacts(timings.artifacts),
+        keys=Keys(timings.backup_keys),
         dump_jobs=timings.dump_jobs,
         keep_limit=timings.keep_limit,
         health=Expectation(**plan["health"]) if plan["health"] else None,

@@ -20,6 +20,16 @@ def launch_answer(request_id: int) -> subprocess.Popen[bytes]:
     return _launch("answer_request", request_id)
 
 
-def _launch(command: str, number: int) -> subprocess.Popen[bytes]:
-    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, str(number)]
+def launch_tending() -> subprocess.Popen[bytes]:
+    """Start looking after the backups in the store and return its process; safe to call any number of times."""
+    return _launch("tend_backups")
+
+
+def launch_dropping(kept_id: int) -> subprocess.Popen[bytes]:
+    """Start dropping a database that was kept after a restore and return its process; safe to call again."""
+    return _launch("drop_kept", kept_id)
+
+
+def _launch(command: str, *numbers: int) -> subprocess.Popen[bytes]:
+    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *map(str, numbers)]
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)

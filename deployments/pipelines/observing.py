@@ -26,6 +26,18 @@ def target_of(database: Database) -> Target:
     )
 
 
+def rehearsal_target_of(database: Database) -> Target | None:
+    """Return where backups of a database are restored and its migrations rehearsed; None if no server is named."""
+    environment = database.environment
+    if not environment.rehearsal_connection:
+        return None
+    return Target(
+        database_id=database.pk,
+        name=f"the rehearsal server of {environment}",
+        connection=environment.rehearsal_connection,
+    )
+
+
 def observe_place(database: Database, *, actor: Actor) -> Observation:
     """Read a database and store that; with the first one of an environment, ask its application for its version too.
 
@@ -75,7 +87,7 @@ def keep_observed(database: Database, seen: Observed, memory: Remembered | None 
         server_version=seen.server_version,
         connections=seen.connections,
         history=history_of(seen),
-        schema=seen.schema,
+        schema=seen.snapshot,
         sizes=seen.sizes,
         model=to_data(seen.model),
         ledger=memory.as_evidence() if memory else None,

@@ -12,12 +12,14 @@ from deployments.pipelines.asking import looking
 from deployments.pipelines.batches import are_planned
 from deployments.pipelines.collisions import see_to_collisions
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.drift import see_to_drift
 from deployments.pipelines.windows import require_window
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.batches.ledger import require_batch_table
 from deployments.postgres.catalog import Observed
 from deployments.postgres.clients import asks_for_tls
 from deployments.postgres.connect import session
+from deployments.postgres.ledger import has_begun
 from deployments.postgres.privileges import require_owner_role
 
 
@@ -49,6 +51,7 @@ class Preflight:
         require_window(ctx)
         with session(ctx.target, name=ctx.holder.session_name) as opened, looking(ctx, opened):
             seen = require_as_planned(opened, ctx)
+            is_begun = has_begun(opened, ctx.job.pk)
             require_owner_role(opened, ctx.target)
             if are_planned(ctx.plan):
                 require_batch_table(opened, ctx.target)
@@ -64,6 +67,8 @@ class Preflight:
         major, minor = divmod(version, NUMBERS_PER_MAJOR)
         told = [f"PostgreSQL {major}.{minor}, {seen.identity.database_name}: as planned."]
         told += collided.in_words()
+        # Once this job has begun, what differs is its own.
+        told += [] if is_begun else see_to_drift(ctx, seen.snapshot, evidence)
         told += self._store(ctx, seen, evidence)
         told += self._health(ctx, evidence)
         return StepResult(summary=" ".join(told), evidence=evidence)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from checks.integrity.restored import Restored, Schema, changed, judge_restored, not_measured
+from checks.integrity.restored import Restored, judge_restored, not_measured
 from checks.integrity.verdicts import Verdict
+from checks.schema import Difference
 from deployments.actors import EXECUTOR
 from deployments.errors import DeploymentError
-from deployments.models import MigrationRun, Observation, Step
+from deployments.models import MigrationRun, Observation, SchemaExpectation, SchemaSnapshot, Step
 from deployments.pipelines.asking import patiently
 from deployments.pipelines.contract import StepContext
 from deployments.pipelines.observing import keep_observed
@@ -15,13 +16,15 @@ from deployments.pipelines.record import persist
 from deployments.postgres.catalog import Observed, observe
 from deployments.postgres.connect import session
 from deployments.postgres.errors import TargetUnreachable
+from deployments.selectors.snapshots import difference_of
+from deployments.services.drift import expect_left
 from deployments.states import StepState
 
-MOST_PIECES = 5000  # of the objects that a plan touches; more are not kept, and an object is then named as a whole
 
-
-def note_schema(ctx: StepContext) -> dict[str, Any]:
+def note_schema(ctx: StepContext, *, is_left: bool = False) -> dict[str, Any]:
     """Read the schema, keep it as an observation, and return the evidence that leads to it.
+
+    Where the job has left it so (`is_left`), that is what the database is expected to have from now on.
 
     Where it cannot be read, that is the evidence: nothing else waits for it. Raises what waiting for a target raises,
     also what the control does.
@@ -29,10 +32,10 @@ def note_schema(ctx: StepContext) -> dict[str, Any]:
     try:
         seen = patiently(
             ctx,
-            lambda opened: observe(opened, ctx.target, ctx.history, into=ctx.plan["touches"]),
+            lambda opened: observe(opened, ctx.target, ctx.history),
             opening=lambda: session(ctx.target, name=ctx.holder.session_name),
         )
-        return _kept(ctx, seen)
+        return _kept(ctx, seen, is_left=is_left)
     except TargetUnreachable:
         raise
     except DeploymentError as refused:
@@ -54,29 +57,29 @@ def compare_with_before(ctx: StepContext, now: Mapping[str, Any], *, before: str
     was = _noted(ctx, run, before)
     if was is None:
         return not_measured(str(run), "It was not noted before that run.")
-    result = judge_restored(
-        str(run), _schema(ctx, was), _schema(ctx, now), by_others=_by_others(ctx, run, before, after)
-    )
+    found = _difference(ctx, was, now)
+    if found is None:
+        return not_measured(str(run), "It was noted by an earlier version, which kept less.")
+    result = judge_restored(str(run), found, by_others=_by_others(ctx, run, before, after))
     if result.verdict is not Verdict.PASSED:
         ctx.log(result.sentence)
     return result
 
 
-def _kept(ctx: StepContext, seen: Observed) -> dict[str, Any]:
+def _kept(ctx: StepContext, seen: Observed, *, is_left: bool) -> dict[str, Any]:
     kept: list[Observation] = []
     persist(lambda: kept.append(keep_observed(ctx.job.database, seen, actor=EXECUTOR)), is_written=lambda: bool(kept))
-    few = sum(len(one) for one in seen.pieces.values()) <= MOST_PIECES
-    return {
-        "observation": kept[-1].pk,
-        "fingerprint": kept[-1].fingerprint,
-        "pieces": seen.pieces if few else {},
-    }
+    if is_left:
+        own = SchemaExpectation.objects.filter(job=ctx.job, snapshot=kept[-1].snapshot)
+        persist(lambda: expect_left(kept[-1], ctx.job), is_written=own.exists)
+    return {"observation": kept[-1].pk, "fingerprint": kept[-1].fingerprint}
 
 
 def _by_others(ctx: StepContext, run: MigrationRun, before: str, after: str) -> set[str]:
     """Return the objects that were changed after the run was looked at and before its way back began."""
     left, found = _noted(ctx, run, after), _noted(ctx, ctx.job.run, before)
-    return changed(_schema(ctx, left).objects, _schema(ctx, found).objects) if left and found else set()
+    between = _difference(ctx, left, found) if left and found else None
+    return between.objects if between else set()
 
 
 def _noted(ctx: StepContext, run: MigrationRun, step: str) -> Mapping[str, Any] | None:
@@ -88,10 +91,17 @@ def _noted(ctx: StepContext, run: MigrationRun, step: str) -> Mapping[str, Any] 
     return last.evidence["schema"] if last else None
 
 
-def _schema(ctx: StepContext, noted: Mapping[str, Any]) -> Schema:
-    """Return what was noted without the table of the layout's tool: a first deploy makes it, no way back drops it."""
-    objects = Observation.objects.get(pk=noted["observation"]).schema
+def _difference(ctx: StepContext, before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference | None:
+    """Return what differs between two noted schemas, None where one of them was not kept.
+
+    The table of the layout's tool is no part of it: a first deploy makes it, no way back drops it.
+    """
+    was, now = _kept_schema(before), _kept_schema(after)
+    if was is None or now is None:
+        return None
     table = ctx.history.table
-    return Schema(
-        {name: one for name, one in objects.items() if not (table and name.endswith(f".{table}"))}, noted["pieces"]
-    )
+    return difference_of(was, now, without=f".{table}" if table else "")
+
+
+def _kept_schema(noted: Mapping[str, Any]) -> SchemaSnapshot | None:
+    return Observation.objects.select_related("snapshot").get(pk=noted["observation"]).snapshot

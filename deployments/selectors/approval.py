@@ -9,14 +9,17 @@ from checks.losses import losses
 from checks.policy import Requirements, Unmet
 from checks.schema import fingerprint, touched
 from deployments.authority import Action, eligible, roles
-from deployments.models import Approval, AuditEvent, Backup, Database, MigrationRun, Observation, Script, User
-from deployments.models.backup import BackupScope
+from deployments.models import Approval, AuditEvent, Database, MigrationRun, Observation, Script, User
+from deployments.models.backup import UNSOUND, BackupScope, CheckOutcome
 from deployments.models.run import RunKind
 from deployments.selectors.asked import ROLE_NAMES, Asked, asked_of, not_asked
 from deployments.selectors.audit import events_about
+from deployments.selectors.backups import kept_backups, proven_by
 from deployments.selectors.budget import reasons_for_more
 from deployments.selectors.history import latest_observation
 from deployments.selectors.judgement import Worst, worst_of
+from deployments.selectors.rehearsals import Proven, proofs_of
+from deployments.selectors.restores import Measured
 from deployments.selectors.run_plan import PlannedMigration, plan_of, scripts_of
 from deployments.selectors.runs import unmet_of
 from deployments.selectors.touched import Relation, relations_of
@@ -64,6 +67,17 @@ class Case:
     def waits_for(self) -> tuple[str, ...]:
         """The roles that still have to approve, as people say them."""
         return tuple(_role(one) for one in self.unmet if one.rule.startswith("approval-"))
+
+    @property
+    def restore(self) -> Measured | None:
+        """What a restore was found to lose when it was asked for; None of another kind of run."""
+        told = self.plan.get("restore")
+        return Measured(told["price"], None, 0, is_asked=False) if told else None
+
+    @property
+    def restored_from(self) -> datetime:
+        """From when what a restore puts back is."""
+        return datetime.fromisoformat(self.plan["restore"]["at"])
 
     @property
     def is_over_budget(self) -> bool:
@@ -150,17 +164,31 @@ def _known(run: MigrationRun, plan: Mapping[str, Any], observed: Mapping[Databas
     known = [_observed(database, seen, entries[database.pk], plan) for database, seen in observed.items()]
     if run.kind == RunKind.DEPLOY:
         known.append(_elsewhere(run, plan))
-    known.append(Known("Rehearsal on a clone", "not-measured", "Rehearsals are not there yet."))
-    for database in observed:
-        kept = Backup.objects.filter(job__database=database, scope=BackupScope.DATABASE).order_by("-id").first()
-        title = f"Last backup of {database.name}"
-        if kept is None:
-            known.append(Known(title, "not-measured", "Locktender has made none."))
-        else:
-            known.append(
-                Known(title, "noted", f"{kept.get_level_display()}; not restored, so not verified.", kept.snapshot_at)
-            )
+        known += [_rehearsed(one) for one in proofs_of(run)]
+    known += [_backed_up(database) for database in observed]
     return known
+
+
+def _backed_up(database: Database) -> Known:
+    title = f"Last backup of {database.name}"
+    kept = kept_backups().filter(job__database=database, scope=BackupScope.DATABASE).order_by("-pk").first()
+    if kept is None:
+        return Known(title, "not-measured", "Locktender has none.")
+    outcome = proven_by(list(kept.checks.order_by("-pk")))
+    if outcome is CheckOutcome.EQUAL:
+        return Known(title, "passed", "Verified: restored, and equal.", kept.snapshot_at)
+    if outcome in UNSOUND:
+        return Known(title, "failed", f"{outcome.label}.", kept.snapshot_at)
+    how = outcome.label if outcome else kept.get_level_display()
+    return Known(title, "noted", f"{how}; not verified.", kept.snapshot_at)
+
+
+def _rehearsed(one: Proven) -> Known:
+    title = f"Way back on {one.database.name}"
+    if one.proof is None:
+        return Known(title, "not-measured", "It was not rehearsed with exactly these scripts.")
+    told = f"{one.proof.sentence[:1].upper()}{one.proof.sentence[1:]}."
+    return Known(title, "passed" if one.is_proven else "failed", told, one.made_at, one.run)
 
 
 def _observed(database: Database, seen: Observation | None, entry: Mapping[str, Any], plan: Mapping[str, Any]) -> Known:
@@ -172,7 +200,7 @@ def _observed(database: Database, seen: Observation | None, entry: Mapping[str, 
         return Known(
             title, "moved", f"{version}. Other migrations are applied now: preflight would refuse.", seen.observed_at
         )
-    if fingerprint(touched(seen.schema, plan["touches"])) != entry["touched"]:
+    if fingerprint(touched(seen.objects_by_name, plan["touches"])) != entry["touched"]:
         told = f"{version}. What the plan touches has changed: preflight would refuse."
         return Known(title, "moved", told, seen.observed_at)
     told = f"{version}. The same migrations are applied, and what the plan touches is as it was."

@@ -9,6 +9,7 @@ from checks.words import counted, plural
 from deployments.models import Approval, Database, MigrationRun
 from deployments.models.approval import Verdict
 from deployments.models.run import RunKind
+from deployments.selectors.rehearsals import proofs_of
 from deployments.states import RunState
 
 ROLE_NAMES = {"dba": "DBA", "architect": "architect"}
@@ -51,6 +52,10 @@ def _of_deploy(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str],
     if needs.backup:
         told = "The run takes it before its first statement, and stops without it."
         yield Asked("Backup before the first statement", "in-run", told)
+    if needs.verified_backup_gb is not None:
+        yield _verified(run, needs.verified_backup_gb)
+    if needs.rehearsal_hours is not None:
+        yield _rehearsed(run, needs.rehearsal_hours, unmet.get("rehearsal", ""))
     if needs.watch_seconds:
         yield Asked("Health watched afterwards", "in-run", f"For {needs.watch_seconds} s after the last step.")
     if needs.contract_soak_seconds is not None:
@@ -68,6 +73,28 @@ def _when(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str]) -> I
     if Response.WAIT in needs.collisions.values() or Response.REFUSE in needs.collisions.values():
         told = f"It waits {needs.collision_wait_seconds} s at most for what passes, and refuses the rest."
         yield Asked("Nothing in the way before it begins", "in-run", told)
+
+
+def _verified(run: MigrationRun, gigabytes: int) -> Asked:
+    """Return what is asked of the backup, and honestly nothing where it cannot be restored."""
+    title = "Backup restored and equal"
+    if not run.environment.rehearsal_connection:
+        return Asked(title, "void", "No rehearsal server is named here: the backup is read to its end, and no more.")
+    told = f"Up to {gigabytes} GB the run restores it before its first statement, and stops if anything differs."
+    return Asked(title, "in-run", told)
+
+
+def _rehearsed(run: MigrationRun, hours: int, waits: str) -> Asked:
+    """Return where the proof of the way back stands, and honestly nothing where it cannot be had."""
+    title = "Way back proven"
+    if not run.environment.rehearsal_connection:
+        return Asked(title, "void", "No rehearsal server is named here: the way back is not proven.")
+    if waits:
+        return Asked(title, "unmet", waits)
+    told = f"It was tried in the {hours} h before the run was started."
+    if run.state == RunState.AWAITING:
+        told = " ".join(f"{one.database.name}: {one.proof.sentence}." for one in proofs_of(run) if one.proof)
+    return Asked(title, "met", told)
 
 
 def _earlier(run: MigrationRun, waits: str) -> Asked:
@@ -90,6 +117,8 @@ def not_asked(run: MigrationRun, needs: Requirements) -> list[str]:
             "every earlier environment first": needs.staging_first,
             "rollback script with every migration": needs.rollback,
             "backup before the first statement": needs.backup,
+            "verified backup": needs.verified_backup_gb is not None,
+            "rehearsal": needs.rehearsal_hours is not None,
             "health watched afterwards": needs.watch_seconds > 0,
             "time between expand and contract": needs.contract_soak_seconds is not None,
             "low-traffic window": bool(needs.windows),

@@ -6,8 +6,14 @@ from typing import Any
 
 from deployments.models import Step
 from deployments.selectors.bill import bill_facts, bill_tables
+from deployments.selectors.price_tables import price_tables, restore_facts
+from deployments.selectors.proof_tables import proof_facts, proof_tables
 
-PROVEN = {"readable": "read to the end when it was made, never restored"}
+PROVEN = {
+    "readable": "read to the end when it was made, never restored",
+    "restored": "restored; not all of it could be compared",
+    "equal": "restored and equal",
+}
 MOST_ROWS = 100  # of one table; the record has them all
 URGENCY = {"failed": 0, "unhealthy": 1, "not-measured": 2}  # other verdicts ask nothing of anybody
 
@@ -57,6 +63,9 @@ def _facts(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
         yield from ((label, Cell(*value)) for label, value in bill_facts(told["bill"]))
     if "server_version" in told:
         yield from _preflight(told)
+    if "proof" in told:
+        yield from ((label, Cell(*value)) for label, value in proof_facts(told["proof"]))
+    yield from ((label, Cell(*value)) for label, value in restore_facts(told))
     if "place" in told:
         yield from _backup(told)
     for name, label in (("not_kept", "Not kept"), ("not_judged", "Not judged"), ("elsewhere", "Not kept, elsewhere")):
@@ -103,11 +112,24 @@ def _backup(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
     yield "As of", Cell(f"{told['snapshot_at']}, LSN {told['snapshot_lsn']}", "code")
     yield "pg_dump", Cell(f"{told['client_version']}, {told['compression']}")
     yield "Manifest", Cell(told["manifest_sha256"], "digest")
+    yield "Encrypted", Cell(f"with the key {told['key_id']}" if told.get("key_id") else "no")
+    if told.get("not_restored"):
+        yield "Restored", Cell(told["not_restored"])
+    if restored := told.get("restored"):
+        yield "Restored on", Cell(restored["on"])
+        yield "Restoring took", Cell(sum(restored["seconds"].values()), "seconds")
+        yield "Rows compared by hash", Cell(restored["rows"], "number")
+        if restored["not_compared"]:
+            yield "Not compared", Cell(", ".join(restored["not_compared"]))
 
 
 def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
     for title, heads, rows in bill_tables(told["bill"]) if "bill" in told else ():
         yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in rows))
+    for title, heads, lost in price_tables(told):
+        yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in lost))
+    for title, heads, tried in proof_tables(told["proof"]) if "proof" in told else ():
+        yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in tried))
     yield _table("Checks", ("Check", "Verdict", "Found", "#Took"), map(_check, told.get("checks", ())))
     for part, title in (("constraints", "Constraints"), ("indexes", "Indexes"), ("orphans", "Foreign keys")):
         yield _table(title, ("Name", "Verdict", "Found"), map(_item, told.get(part, ())))

@@ -10,6 +10,8 @@ from django.db import connection
 from deployments.models import ControlPlane, Database, Job, Observation
 from deployments.selectors.rail import MIGRATE
 
+STOP_WRITES = "stop writes"  # of a restore: who stopped them is a row in the target
+
 
 def jobs_that_wrote(database: Database) -> set[int]:
     """Return the jobs that may have written history into this database: those that began to migrate.
@@ -77,8 +79,8 @@ def _refusal(pk: int, told: dict[str, Any], *, plane: str, last_fence: int, jobs
 
 def _jobs_by_database(databases: Collection[Database]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {one.pk: set() for one in databases}
-    rows = Job.objects.filter(database__in=databases, steps__name=MIGRATE).values_list("database_id", "pk")
-    for pk, job in rows:
+    began = Job.objects.filter(database__in=databases, steps__name__in=[MIGRATE, STOP_WRITES])
+    for pk, job in began.values_list("database_id", "pk"):
         found[pk].add(job)
     return found
 

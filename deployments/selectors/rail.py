@@ -9,6 +9,7 @@ from deployments.models.run import RunKind
 from deployments.states import JobState, StepState
 
 MIGRATE = "migrate"
+SWAP = "swap"  # of a restore: the step that changes what the application works with
 STAGES: dict[str, tuple[str, ...]] = {
     RunKind.DEPLOY: (
         "preflight",
@@ -20,6 +21,8 @@ STAGES: dict[str, tuple[str, ...]] = {
         "health check",
         "watch",
     ),
+    RunKind.REHEARSAL: ("rehearse",),
+    RunKind.RESTORE: ("preflight", "stop writes", "restore", "price", SWAP, "differences", "health check"),
     RunKind.ROLLBACK: ("preflight", "keep", "checks before", MIGRATE, "checks after", "health check"),
 }
 """What the pipelines will walk, by kind: the names of their steps. A test compares it with the pipelines."""
@@ -39,6 +42,7 @@ HOW_FAR = (
     ("collisions", "waits for what is in the way, {waited_seconds} of {of_seconds}\u00a0s"),
     ("batch", "migration {number} of {of}: {batch[rows]:,} rows in batches"),
     ("number", "migration {number} of {of}"),
+    ("doing", "{doing}"),
     ("check", "check {check} of {of}"),
     ("tables", "{tables_done} of {tables} tables"),
     ("probe", "probe {probe} of {of}"),

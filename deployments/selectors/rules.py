@@ -67,6 +67,8 @@ def words_of(needs: Requirements) -> dict[str, str]:
         "Earlier environments": "must have it first" if needs.staging_first else NOTHING,
         "Rollback script": "with every migration" if needs.rollback else NOTHING,
         "Backup": "before anything is changed" if needs.backup else NOTHING,
+        "Verified backup": verified_in_words(needs.verified_backup_gb),
+        "Rehearsal": rehearsal_in_words(needs.rehearsal_hours),
         "Watch": watch_in_words(needs.watch_seconds),
         "Contract": soak_in_words(needs.contract_soak_seconds),
         "Window": "; ".join(map(str, needs.windows)) or NOTHING,
@@ -79,6 +81,20 @@ def approvals_in_words(roles: tuple[str, ...]) -> str:
     counts = Counter(roles)
     told = [f"{'one' if counts[role] == 1 else counts[role]} {NAMES[role]}" for role in NAMES if counts[role]]
     return " and ".join(told) or NOTHING
+
+
+def rehearsal_in_words(hours: int | None) -> str:
+    """Return what is asked of the proof of a way back."""
+    if hours is None:
+        return NOTHING
+    return f"way back proven in the last {hours}\u00a0h, where a rehearsal server is named"
+
+
+def verified_in_words(gigabytes: int | None) -> str:
+    """Return what is asked of a backup beyond being read to its end."""
+    if gigabytes is None:
+        return NOTHING
+    return f"restored and compared, up to {gigabytes}\u00a0GB, where a rehearsal server is named"
 
 
 def soak_in_words(seconds: int | None) -> str:

@@ -8,12 +8,13 @@ from deployments.authority import Action, eligible, may
 from deployments.models import MigrationRun, User
 from deployments.models.run import RunKind
 from deployments.selectors.pausing import Pause, rests
+from deployments.selectors.restores import closed, source_of
 from deployments.selectors.runs import reverting
 from deployments.selectors.verdict_parts import Work
 from deployments.states import OCCUPYING, RUN_ACTIVE, JobState, RunState
 
 APPROVE, START, PAUSE, RESUME, CANCEL = "approve", "start", "pause", "resume", "cancel"
-RESOLVE, ROLL_BACK = "resolve", "rollback"
+RESOLVE, ROLL_BACK, RESTORE = "resolve", "rollback", "restore"
 DOORS: dict[str, tuple[str, ...]] = {
     RunState.AWAITING: (APPROVE, START, CANCEL),
     RunState.QUEUED: (PAUSE, RESUME, CANCEL, ROLL_BACK),
@@ -35,6 +36,7 @@ ACTIONS = {
     CANCEL: Action.CANCEL,
     RESOLVE: Action.RESOLVE,
     ROLL_BACK: Action.ROLL_BACK,
+    RESTORE: Action.RESTORE,
 }
 
 REST_WORDS = {
@@ -69,8 +71,10 @@ def doors(
     for key in DOORS[run.state]:
         if key == APPROVE and not run.plan["requirements"]["approvals"]:
             continue
-        if key == (PAUSE if pause else RESUME):
+        if key == (PAUSE if pause else RESUME) or (key == ROLL_BACK and run.kind == RunKind.REHEARSAL):
             continue
+        if key == ROLL_BACK and run.kind == RunKind.RESTORE:
+            key = RESTORE  # noqa: PLW2901 # its way back is the database that it replaced
         label, why = _words(key, run, works)
         blocked = _by_the_run(key, run, works, unmet=unmet, reverted_by=reverted_by, pause=pause)
         who: tuple[str, ...] = ()
@@ -87,7 +91,7 @@ def target_of(run: MigrationRun) -> str:
     return str(databases[0]["name"]) if len(databases) == 1 else str(run.environment)
 
 
-def _words(key: str, run: MigrationRun, works: Sequence[Work]) -> tuple[str, str]:
+def _words(key: str, run: MigrationRun, works: Sequence[Work]) -> tuple[str, str]:  # noqa: PLR0911 # one per door
     count = len(run.plan["migrations"])
     script = "1 script" if count == 1 else f"{count} scripts"
     match key:
@@ -108,6 +112,8 @@ def _words(key: str, run: MigrationRun, works: Sequence[Work]) -> tuple[str, str
             )
         case "resolve":
             return f"Decide how {run} goes on…", "Run again, or give up. Both are explained first."
+        case "restore":
+            return f"Take back what {run} replaced…", "Shows first what was written since, which is lost then."
     return f"Roll back {target_of(run)}…", "Shows first what happens, what is lost and how long it takes."
 
 
@@ -127,6 +133,8 @@ def _by_the_run(
         return f"{run.cancel_requested_by} asked for it already. The run says itself how it ended."
     if key in {PAUSE, RESUME} and run.cancel_requested_at:
         return "It was asked to stop: it does not go on."
+    if key == RESTORE:
+        return closed(run, source_of(run))
     if key == PAUSE and not (rest := rests(run)).is_possible:
         return rest.words
     is_resting = pause is not None and pause.is_resting

@@ -174,4 +174,4 @@ def _decided(roles: list[str], approvals: Iterable[Approval]) -> Iterable[str]:
         yield "still: " + ", ".join(ROLE_NAMES[role] for role in left)
 
 
-KINDS = [RunKind.DEPLOY, RunKind.ROLLBACK]
+KINDS = [RunKind.DEPLOY, RunKind.ROLLBACK, RunKind.REHEARSAL]

@@ -23,6 +23,7 @@ from deployments.selectors.evidence import Evidence, evidence_of
 from deployments.selectors.history import latest_observation
 from deployments.selectors.pausing import Pause, pause_of
 from deployments.selectors.rail import MIGRATE, is_lost, rail_of, shown_as
+from deployments.selectors.rehearsals import Rehearsing, rehearsing
 from deployments.selectors.run_actions import Door, doors
 from deployments.selectors.run_verdict import verdict_of
 from deployments.selectors.runs import blocking_job, reverting, unmet_of
@@ -104,6 +105,7 @@ class RunPage:
     reverted_by: tuple[MigrationRun, ...]
     back: MigrationRun | None  # the one of these that has undone the run
     is_final: bool
+    way_back: Rehearsing | None  # what is proven of it, where the run is a deploy
     version: str
 
 
@@ -140,6 +142,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     last_line = StepLog.objects.filter(step__job__run=run).aggregate(last=Max("id"))["last"]
     last_latency = LatencyReading.objects.filter(job__run=run).aggregate(last=Max("id"))["last"]
     looks = TargetRequest.objects.filter(job__run=run).aggregate(asked=Max("id"), answered=Max("answered_at"))
+    way_back = rehearsing(run)
     waits_for_decision = run.state == RunState.AWAITING
     approvals = tuple(run.approvals.all())
     wants_people = any(one.rule.startswith("approval-") for one in unmet)
@@ -154,6 +157,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         [(one.job.heartbeat_at, one.lost, one.blocked_by and one.blocked_by.pk) for one in works],
         [one.text for one in unmet],
         successor and successor.pk,
+        way_back and ([one.run for one in way_back.proofs], way_back.open),
         [(one.pk, one.state) for one in reverted_by],
     )
     return RunPage(
@@ -176,6 +180,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         reverted_by=reverted_by,
         back=reverting(reverted_by),
         is_final=_is_final(run, successor, now),
+        way_back=way_back,
         version=hashlib.sha256(repr(moving).encode()).hexdigest()[:16],
     )
 
@@ -184,6 +189,9 @@ def what_of(run: MigrationRun) -> What:
     """Return what a run is about. The figures that migrations are ordered by are left out."""
     if run.kind == RunKind.ROLLBACK:
         return What(text=f"roll back {run.reverts}")
+    if run.kind == RunKind.RESTORE:
+        what = "take back what {} replaced" if run.plan["restore"]["from"] == "kept" else "restore the backup of {}"
+        return What(text=what.format(run.reverts))
     first, *others = [entry["name"] for entry in run.plan["migrations"]]
     more = f"and {len(others)} more" if others else ""
     return What(name=first.lstrip("0123456789.").lstrip("_") or first, text=more)

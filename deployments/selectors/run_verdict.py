@@ -12,7 +12,7 @@ from deployments.selectors.bill import in_short
 from deployments.selectors.doing import doing_of, slow, waits_for_others
 from deployments.selectors.drains import open_drain
 from deployments.selectors.pausing import Pause
-from deployments.selectors.rail import MIGRATE, Stage, how_far
+from deployments.selectors.rail import MIGRATE, SWAP, Stage, how_far
 from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.selectors.stopping import cancel_ended, cancelling, paused, waits_for_lock
 from deployments.selectors.verdict_parts import Fact, Verdict, Work, effect, in_force
@@ -25,6 +25,11 @@ DOES = {
     "checks before": "It notes what must hold afterwards.",
     MIGRATE: "Each migration is committed together with its history row.",
     "checks after": "It asks whether everything still holds.",
+    "stop writes": "New sessions of the application only read from here on, if that was asked for.",
+    "restore": "A new database is made beside the application's, which works on.",
+    "price": "It counts what was written since.",
+    SWAP: "Everybody is sent out, and the new database gets the name of the old one.",
+    "differences": "It counts in the old database, which is kept, what was lost.",
     "smoke": "It asks what the application needs.",
     "health check": "It asks the application whether it is well.",
     "watch": "It stays with the application for a while.",
@@ -152,7 +157,13 @@ def _running(run: MigrationRun, works: Sequence[Work], now: datetime) -> Verdict
 
 def _if_cancelled(work: Work, stage: Stage) -> str:
     """Return what cancelling would do now."""
+    if work.job.run.kind == RunKind.RESTORE:
+        before = stage.position <= next(one.position for one in work.rail if one.name == SWAP)
+        left = "leaves the application's database as it is" if before else "only ends the looking: it is exchanged"
+        return f"Cancelling {left}."
     place = next((one.position for one in work.rail if one.name == MIGRATE), 0)
+    if not place:
+        return "Nothing changes in the target. Cancelling drops the clone, and proves nothing."
     if stage.position < place:
         return "Nothing has changed yet, and cancelling leaves it so."
     if stage.position == place:
@@ -176,6 +187,9 @@ def _in_doubt(run: MigrationRun, works: Sequence[Work]) -> Verdict:
 
 
 def _succeeded(run: MigrationRun, works: Sequence[Work]) -> Verdict:
+    if run.kind == RunKind.REHEARSAL:
+        told = " ".join(stage.step.summary for work in works for stage in work.rail if stage.step)
+        return Verdict(run.state, told, "Nothing was changed in the target.", tuple(_times(run, works)))
     stages = [one for work in works for one in work.rail if one.name in {"health check", "watch"}]
     measured = any(one.shown == RunState.SUCCEEDED for one in stages)
     health = "The application answered healthy." if measured else "Health was not measured."

@@ -1,14 +1,15 @@
 """What screens and commands read about runs."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from checks.policy import Given, Requirements, Unmet, closed_window, unmet
-from deployments.models import Approval, Job, MigrationRun
+from deployments.models import Approval, Job, KeptDatabase, MigrationRun
 from deployments.models.approval import Verdict
 from deployments.models.run import OCCUPIES, RunKind
 from deployments.selectors.clock import database_now
 from deployments.selectors.history import applied_before
+from deployments.selectors.rehearsals import unproven
 from deployments.states import RUN_FINAL, RunState
 
 AFTERWARDS = {
@@ -49,11 +50,14 @@ def _unmet(
 ) -> tuple[Unmet, ...]:
     plan = run.plan
     names = {entry["name"] for entry in plan["migrations"]}
+    needs = Requirements.of_plan(plan["requirements"])
+    hours = needs.rehearsal_hours
     return unmet(
-        Requirements.of_plan(plan["requirements"]),
+        needs,
         given=[Given(person=one.approver.username, role=one.role) for one in approvals],
         missing_in_staging=set().union(*(names - applied for applied in before)),
         now=now,
+        unproven="" if hours is None else unproven(run, since=now - timedelta(hours=hours)),
     )
 
 
@@ -80,6 +84,8 @@ def blocking_jobs(databases: Collection[int]) -> dict[int, Job]:
 
 def effect_of(job: Job) -> str:
     """Return what a job has done to its database, in words: the first thing to know about a run that is over."""
+    if job.run.kind == RunKind.RESTORE:
+        return "databases exchanged" if KeptDatabase.objects.filter(job=job).exists() else "nothing exchanged"
     planned = len(job.run.plan["migrations"])
     verb = "rolled back" if job.run.kind == "rollback" else "applied"
     if job.applied == 0:
@@ -94,7 +100,18 @@ def reverting(backs: Iterable[MigrationRun]) -> MigrationRun | None:
 
     A check that fails takes nothing of it back: such a run has failed, and its work is done.
     """
-    return next((one for one in backs if one.state == RunState.SUCCEEDED or _is_done(one)), None)
+    return next((one for one in backs if _has_undone(one) and not _is_undone(one)), None)
+
+
+def _has_undone(back: MigrationRun) -> bool:
+    if back.kind == RunKind.RESTORE:
+        return back.jobs.filter(kept__isnull=False).exists()
+    return back.state == RunState.SUCCEEDED or _is_done(back)
+
+
+def _is_undone(back: MigrationRun) -> bool:
+    """Whether the database that a restore replaced was taken back since."""
+    return back.kind == RunKind.RESTORE and back.reverted_by.filter(jobs__kept__isnull=False).exists()
 
 
 def failed_afterwards(back: MigrationRun) -> str:

@@ -8,6 +8,7 @@ from checks.words import counted
 from deployments.models import Job, MigrationRun, Script
 from deployments.models.run import RunKind
 from deployments.selectors.rail import MIGRATE, Stage
+from deployments.selectors.runs import effect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Work:
 
 def in_force(run: MigrationRun, works: Sequence[Work]) -> str:
     """Return how much of the plan is in force, in numbers."""
+    if run.kind == RunKind.RESTORE:
+        return ", ".join(effect_of(one.job) for one in works) or "nothing exchanged"
     planned = len(run.plan["migrations"])
     verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
     if not works:
@@ -64,6 +67,8 @@ def in_force(run: MigrationRun, works: Sequence[Work]) -> str:
 
 def effect(run: MigrationRun, works: Sequence[Work]) -> str:
     """Return what the run has done to its databases, as a sentence: the first thing to know."""
+    if run.kind == RunKind.RESTORE:
+        return f"{in_force(run, works).capitalize()}."
     planned = len(run.plan["migrations"])
     verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
     most = max((one.job.applied for one in works), default=0)

@@ -102,6 +102,28 @@ def add_database(environment: Environment, name: str, *, connection: str, owner_
     return database
 
 
+def set_rehearsal_server(environment: Environment, *, connection: str, actor: Actor) -> None:
+    """Say where backups of an environment are restored and its migrations rehearsed; "" for nowhere.
+
+    Databases are made and dropped there: its role has CREATEDB. Raises NotAllowed, NotAReference.
+    """
+    _require(actor, Action.MANAGE_APPLICATION, environment)
+    before = environment.rehearsal_connection
+    try:
+        with transaction.atomic():
+            Environment.objects.filter(pk=environment.pk).update(rehearsal_connection=connection)
+            record(
+                actor,
+                "environment.rehearsal-server",
+                environment,
+                before={"connection": before},
+                after={"connection": connection},
+            )
+    except IntegrityError as refused:
+        raise NotAReference from refused
+    environment.rehearsal_connection = connection
+
+
 class NotAReference(DeploymentError):
     """A connection was given itself, instead of where it is kept."""
 

@@ -168,6 +168,8 @@ def _say(run: MigrationRun, case: Case, hat: str) -> str:
     back = run.kind == RunKind.ROLLBACK
     verb = ("goes back" if count == 1 else "go back") if back else ("runs" if count == 1 else "run")
     then = f"{count} migration{'' if count == 1 else 's'} {verb} on {run.environment} when somebody starts it."
+    if case.restore:
+        then = f"{run.environment} is restored when somebody starts it."
     waits = list(case.waits_for)
     if not waits:
         return f"No approval is missing: {then}"

@@ -1,8 +1,10 @@
 """One database: whose is it by its own record, what does it know that we do not, and taking it on again."""
 
+import hashlib
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -11,6 +13,8 @@ from deployments.authority import Action, eligible, may, seen_environments
 from deployments.errors import DeploymentError
 from deployments.models import AuditEvent, Database, TargetRequest
 from deployments.models.target_request import RequestKind
+from deployments.selectors.backups import backups_of
+from deployments.selectors.drift import drift_of
 from deployments.selectors.history import latest_observation
 from deployments.selectors.lives import standing_of
 from deployments.services.adopt import request_readoption
@@ -35,7 +39,7 @@ class ReadoptForm(ConfirmForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def database(request: PageRequest, pk: int) -> HttpResponse:
     """Show a database and its memory; a POST asks for it to be re-adopted. Raises Http404."""
-    this = _found(request, pk)
+    this = found_database(request, pk)
     form = ReadoptForm(target=this.name, verb="re-adopt it")
     if request.method != "POST":
         context = _context(request, this)
@@ -51,7 +55,8 @@ def database(request: PageRequest, pk: int) -> HttpResponse:
     return redirect("database", pk)
 
 
-def _found(request: PageRequest, pk: int) -> Database:
+def found_database(request: PageRequest, pk: int) -> Database:
+    """Return the database, if this person may see it. Raises Http404."""
     places = Database.objects.filter(environment__in=seen_environments(request.user))
     this = places.select_related("environment__application").filter(pk=pk).first()
     if this is None:
@@ -62,7 +67,11 @@ def _found(request: PageRequest, pk: int) -> Database:
 def _context(request: PageRequest, this: Database) -> dict[str, Any]:
     wishes = TargetRequest.objects.filter(database=this, kind=RequestKind.READOPT).select_related("requested_by")
     wish, seen = wishes.order_by("-id").first(), latest_observation(this)
-    allowed = may(request.user, Action.READOPT, this)
+    allowed, drift = may(request.user, Action.READOPT, this), drift_of(this)
+    kept = settings.CONFIGURATION
+    backups = backups_of(this, days=kept.backup_days, count=kept.backups_kept)
+    versions = hashlib.sha256("".join(one.version for one in backups).encode()).hexdigest()[:12]
+    moments = (drift.stand, wish and wish.answered_at, versions)
     told = AuditEvent.objects.filter(object_type="database", object_id=str(this.pk), action__in=EVENTS)
     return {
         "database": this,
@@ -70,8 +79,10 @@ def _context(request: PageRequest, this: Database) -> dict[str, Any]:
         "memory": standing_of(this),
         "wish": wish,
         "is_asked": wish is not None and wish.answered_at is None,
+        "drift": drift,
+        "backups": backups,
         "closed": "" if allowed else allowed.reason,
         "who": () if allowed else tuple(one.username for one in eligible(Action.READOPT, this)),
         "events": told.order_by("-seq")[:MOST_EVENTS],
-        "version": f"{seen and seen.pk}-{wish and wish.pk}-{wish and wish.answered_at}",
+        "version": "-".join(map(str, (*(one and one.pk for one in (drift.expected, seen, wish)), *moments))),
     }

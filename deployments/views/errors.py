@@ -12,6 +12,7 @@ from checks.errors import CheckError
 from deployments.authority import NotAllowed
 from deployments.errors import DeploymentError
 from deployments.services.decide import DecidedAlready, PlanIsAnother
+from deployments.services.drift import DriftMoved
 from deployments.services.end_session import EndAskedAlready, SessionNotInTheWay
 from deployments.services.pause import NotPaused, PausedAlready
 from deployments.services.plan_refusals import AlreadyOpen, AlreadyRequested, DraftMoved, NotSuperseded
@@ -25,6 +26,7 @@ MOVED = (
     DatabaseBusy,
     DecidedAlready,
     DraftMoved,
+    DriftMoved,
     EndAskedAlready,
     IllegalTransition,
     NotPaused,

@@ -11,7 +11,7 @@ from deployments.authority import Action, may
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun
 from deployments.selectors.rail import STAGES
-from deployments.selectors.run_actions import APPROVE, CANCEL, PAUSE, RESOLVE, RESUME, ROLL_BACK, START
+from deployments.selectors.run_actions import APPROVE, CANCEL, PAUSE, RESOLVE, RESTORE, RESUME, ROLL_BACK, START
 from deployments.selectors.run_page import RunPage, run_page, seen_run
 from deployments.selectors.run_plan import plan_of, scripts_of, sizes_of
 from deployments.services.decide import PlanIsAnother, start
@@ -34,6 +34,7 @@ ICONS = {
     CANCEL: "circle-stop",
     RESOLVE: "wrench",
     ROLL_BACK: "undo-2",
+    RESTORE: "archive",
 }
 KINDS = {APPROVE: "primary", RESUME: "primary", RESOLVE: "primary"}
 PAGES = {
@@ -44,6 +45,7 @@ PAGES = {
     CANCEL: "run-cancel",
     RESOLVE: "run-resolve",
     ROLL_BACK: "rollback",
+    RESTORE: "restore",
 }
 """Where the doors lead: names of addresses that take the number of a run."""
 
@@ -93,6 +95,9 @@ def show(
             for door in seen.doors
         ],
         "start_form": ConfirmForm(initial={"digest": seen.run.digest, "revision": seen.run.revision}),
+        "rehearse_form": ConfirmForm(
+            auto_id="rehearse_%s", initial={"digest": seen.run.digest, "revision": seen.run.revision}
+        ),
         "pace": BUSY_PACE if seen.run.state == RunState.RUNNING else CALM_PACE,
         "tab": tab_of(seen),
         "database": databases[0]["name"] if len(databases) == 1 else f"{len(databases)} databases",

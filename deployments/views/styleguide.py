@@ -14,6 +14,7 @@ from deployments.models import Application, Environment
 from deployments.selectors.judgement import PHASES, About
 from deployments.views.base import PageRequest, page
 from deployments.views.forms import ConfirmForm
+from deployments.views.schema import Shown, ShownDifference
 from deployments.views.signs import FINDINGS, RISKS, SIGNS, STORED
 from deployments.views.sparkline import Sparkline, sparkline
 from deployments.views.sql import Mark
@@ -40,6 +41,16 @@ DIFFERENCE = """ TABLE public.transactions
 -  INDEX transactions_amount_idx (amount)
 +  CONSTRAINT transactions_amount_cents_nn CHECK (amount_cents IS NOT NULL)
 """
+CHANGES = ShownDifference(
+    (
+        Shown("index public.transactions_amount_idx", "removed", "- index transactions_amount_idx: (amount)"),
+        Shown("table public.coupons", "added", "+ table public.coupons\n+ column id: type: integer"),
+        Shown("table public.transactions", "changed", "- column amount, default: 0\n+ column amount, default: 1"),
+    ),
+    (Shown("table public.users", "moved", "- column order: id, name, note\n+ column order: id, note, name"),),
+    more=4,
+    counts="2 added, 1 removed, 4 changed",
+)
 LOCKS = (
     {
         "relation": "point_ledger", "mode": "SHARE ROW EXCLUSIVE", "blocks": "writes", "because": "",
@@ -171,6 +182,7 @@ def styleguide(request: PageRequest) -> HttpResponse:
         "script": SCRIPT,
         "rewrite": REWRITE,
         "difference": DIFFERENCE,
+        "changes": CHANGES,
         "server": 'FATAL: 28P01: password authentication failed for user "locktender_guard"',
         "marks": [Mark(3, 4, "wait"), Mark(5, 5, "fail")],
         "lines": lines,

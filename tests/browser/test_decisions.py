@@ -8,6 +8,7 @@ from tests.browser.conftest import DESKTOP, NARROW, PHONE
 from tests.browser.looks import barriers, too_wide
 from tests.pages import made
 from tests.pages.deployed import ADDED, COMMENTED, deployed
+from tests.pages.test_restore import counted, kept_by
 
 
 def tab_to(page, what, *, most=120):
@@ -78,10 +79,12 @@ def test_a_copy_of_all_sql_is_what_runs(visit, cast):
     assert page.evaluate("navigator.clipboard.readText()") == "".join(made.TWO.values())
 
 
-@pytest.mark.parametrize("which", ["approval", "rollback"])
+@pytest.mark.parametrize("which", ["approval", "rollback", "restore"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_have_no_barrier_and_fit(visit, cast, which, theme):
     run = made.requested(cast) if which == "approval" else deployed(cast, ADDED)
+    if which == "restore":
+        counted(kept_by(run))
 
     page = visit(f"/runs/{run.number}/{which}/", cast.lee, size=DESKTOP, theme=theme)
     assert barriers(page) == []

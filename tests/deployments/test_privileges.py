@@ -7,11 +7,13 @@ from tests.deployments.refusals import not_permitted
 
 APPENDED = {
     *("approval", "auditevent", "migration", "observation", "policy", "release", "releasemigration", "runauthor"),
-    *("backup", "committests", "latencyreading", "script", "steplog"),
+    *("schemaexpectation", "schemarecord", "schemasnapshot"),
+    *("backup", "backupcheck", "backupexpiry", "backuphold", "committests", "latencyreading", "rehearsal"),
+    *("script", "steplog"),
 }
 CHANGED = {
-    *("application", "database", "drain", "environment", "job", "migrationrun", "sessionend", "step", "targetrequest"),
-    "user",
+    *("application", "database", "drain", "environment", "job", "keptdatabase", "migrationrun", "sessionend", "step"),
+    *("targetrequest", "user"),
 }
 FREE = {"contact", "grant", "healthcheck", "periodictask", "signintries", "workerbeat"}
 

@@ -20,6 +20,7 @@ class Scene:
     files: tuple[str, ...]
     proofs: tuple[tuple[str, object], ...]
     has_leftover: bool = False
+    is_verified: bool = False  # the policy asks for a backup that is restored first
 
 
 IN_TRANSACTIONS = Scene(
@@ -38,10 +39,15 @@ BATCHED = Scene(
     files=("-- locktender: batch table=users key=id size=2\nUPDATE users SET name = name || '+'",),
     proofs=(("SELECT DISTINCT name FROM users", ("n+",)),),
 )
+VERIFIED = Scene(files=IN_TRANSACTIONS.files, proofs=IN_TRANSACTIONS.proofs, is_verified=True)
 SCENES = {
     "claimed": IN_TRANSACTIONS,
     "step-started": IN_TRANSACTIONS,
-    "backup-unrecorded": IN_TRANSACTIONS,
+    "backup-dumped": VERIFIED,
+    "backup-unrecorded": VERIFIED,
+    "restore-created": VERIFIED,
+    "restore-filled": VERIFIED,
+    "verified-unrecorded": VERIFIED,
     "statement-about-to-start": IN_TRANSACTIONS,
     "before-commit": IN_TRANSACTIONS,
     "migration-committed": IN_TRANSACTIONS,

@@ -191,7 +191,10 @@ def test_a_periodic_task_is_done_by_one_dispatcher(rewards):
     other.sweep()
 
     assert sorted(done) == sorted(
-        ("deployments.observe_database", target.pk) for target in (rewards.staging, rewards.production)
+        [
+            *(("deployments.observe_database", target.pk) for target in (rewards.staging, rewards.production)),
+            ("deployments.tend_backups", 0),
+        ]
     )
 
 

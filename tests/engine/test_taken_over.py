@@ -13,15 +13,25 @@ from django.db.models.functions import Now
 from psycopg import sql
 
 from deployments.crash import HALT, POINTS, VARIABLE
-from deployments.models import AuditEvent, Backup, Job, LatencyReading, MigrationRun, Observation, Step, StepLog
+from deployments.models import (
+    AuditEvent,
+    Backup,
+    BackupCheck,
+    Job,
+    LatencyReading,
+    MigrationRun,
+    Observation,
+    Step,
+    StepLog,
+)
 from deployments.pipelines.executor import execute
-from tests.engine.backups import asks_for_backup
+from tests.engine.backups import asks_for_verified_backup, scratch_databases, store_of
 from tests.engine.conftest import SHORT_LEASE, Rewards, configured
 from tests.engine.crashes import SCENES, leave_half_an_index, prepare
 from tests.engine.processes import eventually
 
 PRODUCT = Path(__file__).resolve().parents[2] / "deployments"
-KEPT = (AuditEvent, Backup, Job, LatencyReading, MigrationRun, Observation, Step, StepLog)
+KEPT = (AuditEvent, Backup, BackupCheck, Job, LatencyReading, MigrationRun, Observation, Step, StepLog)
 TABLES = ("history", "statement", "fence")
 
 
@@ -37,8 +47,8 @@ def test_every_named_place_is_known_and_has_a_scene():
 
 def planned(rewards: Rewards, point: str) -> Job:
     prepare(rewards, SCENES[point])
-    if point == "backup-unrecorded":
-        asks_for_backup(rewards)
+    if SCENES[point].is_verified:
+        asks_for_verified_backup(rewards)
     job = rewards.start(rewards.plan())
     if SCENES[point].has_leftover:
         rewards.execute(job, **{VARIABLE: "statement-intended"}, **SHORT_LEASE)
@@ -82,6 +92,10 @@ def require_applied_once(rewards: Rewards, job: Job, point: str) -> None:
     with rewards.connect() as opened:
         for query, answer in scene.proofs:
             assert opened.execute(query).fetchone() == answer
+    if scene.is_verified:
+        assert [(check.outcome, check.found["not_compared"]) for check in BackupCheck.objects.all()] == [("equal", [])]
+        assert scratch_databases() == []
+        assert not list(store_of(rewards).root.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -13,6 +13,7 @@ from checks.layouts import MigrationFiles, named
 from checks.model import UNKNOWN, Schema, Size
 from checks.model.replay import replay_script
 from checks.model.saved import to_data
+from checks.schema import Snapshot
 from checks.statements import parse
 from deployments.actors import COMMAND_LINE, EXECUTOR, person
 from deployments.models import Database, Environment, Job, MigrationRun, Observation, Step, User
@@ -64,7 +65,7 @@ def read(database: Database, applied: Scripts, **fields: Any) -> Observation:
             "server_version": 160_009,
             "connections": 100,
             "history": history,
-            "schema": {},
+            "schema": Snapshot({}, 160_009),
             "sizes": {},
             "model": to_data(small(applied)),
             "actor": COMMAND_LINE,

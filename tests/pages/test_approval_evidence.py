@@ -19,11 +19,11 @@ def path_of(run):
 def test_what_is_not_measured_never_looks_like_a_pass(run, cast, browse):
     html = browse(cast.lee).get(path_of(run)).content.decode()
 
-    assert "Rehearsals are not there yet." in html
+    assert "It was not rehearsed with exactly these scripts." in html
     assert "No earlier environment has a database." in html
     assert "Nothing to compare" in html
     assert "Not asked by this policy" in html
-    assert "verified backup" in html
+    assert "the backup is read to its end, and no more" in html
     assert "rewards_prod as planned" in html
 
 

@@ -1,4 +1,4 @@
-"""Add what is managed: an application, an environment, a database, a health check, a person's role."""
+"""Add what is managed: an application, an environment, a database, a rehearsal server, a health check, a role."""
 
 from typing import Any
 
@@ -32,6 +32,11 @@ class Command(Base):
         database.add_argument("path", metavar="APPLICATION/ENVIRONMENT/DATABASE")
         database.add_argument("--connection", required=True, help="env:NAME or file:/path, never the string itself")
         database.add_argument("--owner-role", default="")
+        server = kinds.add_parser(
+            "rehearsal-server", help="APPLICATION/ENVIRONMENT --connection env:NAME; takes the place of an earlier one"
+        )
+        server.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
+        server.add_argument("--connection", required=True, help='env:NAME or file:/path; "" for none')
         health = kinds.add_parser("health", help="APPLICATION/ENVIRONMENT --url URL; takes the place of an earlier one")
         health.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
         health.add_argument("--url", required=True, help="asked with GET; redirects are not followed")
@@ -77,6 +82,9 @@ class Command(Base):
                     owner_role=options["owner_role"],
                     actor=actor,
                 )
+            case "rehearsal-server":
+                added = self.environment(options["path"])
+                setup.set_rehearsal_server(added, connection=options["connection"], actor=actor)
             case "health":
                 fields = ("url", "status", "json_path", "json_value", "text", "version_path", "latency_path")
                 expectation = Expectation(**{field: options[field] for field in fields})
