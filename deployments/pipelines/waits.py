@@ -14,6 +14,7 @@ from deployments.postgres.guard import Guard
 from deployments.services.progress import write_waits
 
 TELLING_SECONDS = 1.0  # no faster than a person reads
+SETTLING_SECONDS = 1.0  # who was told to end goes within moments, and the migration may be quicker
 PARTING_SECONDS = 3.0
 """So long the end of a migration waits for the last telling: a control database that hangs holds up nothing more."""
 
@@ -59,6 +60,7 @@ class WaitsTold:
         try:
             while not self._closing.wait(TELLING_SECONDS):
                 self._tell()
+            self._guard.endings.settle(SETTLING_SECONDS)
             self._tell()
         finally:
             connection.close()  # this thread's own

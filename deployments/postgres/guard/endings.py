@@ -15,6 +15,7 @@ from deployments.postgres.guard.readings import InTheWay
 PATIENCE_SECONDS = 10.0
 WHO = "SELECT coalesce(application_name, ''), xact_start FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+SETTLING_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,15 @@ class Endings:
         """Return the wishes that nothing became of yet."""
         with self._lock:
             return list(self._open.values())
+
+    def settle(self, seconds: float) -> None:
+        """Wait at most so long until it is known what became of those that were told to end.
+
+        What they held up may be through before they are gone, and nobody looks after that.
+        """
+        deadline = time.monotonic() + seconds
+        while any(one.key in self._told_at for one in self.unanswered()) and time.monotonic() < deadline:
+            time.sleep(SETTLING_LOOK_SECONDS)
 
     def attend(self, opened: Session, in_the_way: Sequence[InTheWay]) -> None:
         """Do what is asked, as far as it can be done now. Called by the guard. Raises psycopg.OperationalError."""
