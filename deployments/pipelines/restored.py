@@ -8,7 +8,7 @@ from checks.integrity.verdicts import Verdict
 from checks.schema import Difference
 from deployments.actors import EXECUTOR
 from deployments.errors import DeploymentError
-from deployments.models import MigrationRun, Observation, SchemaExpectation, SchemaSnapshot, Step
+from deployments.models import Job, MigrationRun, Observation, SchemaExpectation, SchemaSnapshot, Step
 from deployments.pipelines.asking import patiently
 from deployments.pipelines.contract import StepContext
 from deployments.pipelines.observing import keep_observed
@@ -70,9 +70,12 @@ def _kept(ctx: StepContext, seen: Observed, *, is_left: bool) -> dict[str, Any]:
     kept: list[Observation] = []
     persist(lambda: kept.append(keep_observed(ctx.job.database, seen, actor=EXECUTOR)), is_written=lambda: bool(kept))
     if is_left:
-        own = SchemaExpectation.objects.filter(job=ctx.job, snapshot=kept[-1].snapshot)
-        persist(lambda: expect_left(kept[-1], ctx.job), is_written=own.exists)
+        persist(lambda: expect_left(kept[-1], ctx.job), is_written=lambda: _is_expected(kept[-1], ctx.job))
     return {"observation": kept[-1].pk, "fingerprint": kept[-1].fingerprint}
+
+
+def _is_expected(left: Observation, job: Job) -> bool:
+    return SchemaExpectation.objects.filter(job=job, snapshot=left.snapshot).exists()
 
 
 def _by_others(ctx: StepContext, run: MigrationRun, before: str, after: str) -> set[str]:

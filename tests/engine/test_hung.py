@@ -96,5 +96,5 @@ def test_a_server_that_answers_is_asked_to_cancel_and_keeps_its_session(stage):
         with pytest.raises(CancelledOnRequest) as stopped, looking(stage, opened):
             opened.execute("SELECT pg_sleep(30)")
 
-        assert isinstance(stopped.value.__context__, psycopg.errors.QueryCanceled)
+        assert isinstance(stopped.value.__context__.__context__, psycopg.errors.QueryCanceled)
         assert opened.execute("SELECT 1").fetchone() == (1,)

@@ -29,10 +29,13 @@ from tests.engine.backups import asks_for_verified_backup, scratch_databases, st
 from tests.engine.conftest import SHORT_LEASE, Rewards, configured
 from tests.engine.crashes import SCENES, leave_half_an_index, prepare
 from tests.engine.processes import eventually
+from tests.postgres.test_swap_killed import PLACES as KILLED_IN_A_RESTORE
 
 PRODUCT = Path(__file__).resolve().parents[2] / "deployments"
 KEPT = (AuditEvent, Backup, BackupCheck, Job, LatencyReading, MigrationRun, Observation, Step, StepLog)
 TABLES = ("history", "statement", "fence")
+OF_A_RESTORE = [name for name in KILLED_IN_A_RESTORE if name not in SCENES]
+"""Places that only the restore of a whole database comes by: `tests/postgres/test_swap_killed.py` dies at each."""
 
 
 def test_every_named_place_is_known_and_has_a_scene():
@@ -42,7 +45,7 @@ def test_every_named_place_is_known_and_has_a_scene():
         for name in re.findall(r"""\bcrash_point\(["']([a-z-]+)["']\)""", file.read_text())
     }
 
-    assert found == set(POINTS) == set(SCENES)
+    assert found == set(POINTS) == set(SCENES) | set(OF_A_RESTORE)
 
 
 def planned(rewards: Rewards, point: str) -> Job:
@@ -98,7 +101,7 @@ def require_applied_once(rewards: Rewards, job: Job, point: str) -> None:
         assert not list(store_of(rewards).root.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", SCENES)
 def test_who_halts_there_and_goes_on_too_late_finds_the_work_done_and_writes_nothing(rewards, point):
     job = planned(rewards, point)
     with rewards.executor(job, **{HALT: point}, **SHORT_LEASE) as stale:

@@ -18,7 +18,11 @@ from tests.postgres.replicated import replicated
 
 MEGA = 2**20
 ROLE, PASSWORD = "migrator", "of-tests-only"
-WRITES = "CREATE TABLE filled AS SELECT repeat('x', 900) AS x FROM generate_series(1, 6000); SELECT pg_sleep(60)"
+# What grows is measured from the guard's first look: it has a second for that, on a machine that is busy.
+WRITES = (
+    "SELECT pg_sleep(1); CREATE TABLE filled AS SELECT repeat('x', 900) AS x FROM generate_series(1, 6000);"
+    " SELECT pg_sleep(60)"
+)
 SLOWLY = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1"
 WORKERS = """
 SELECT pid FROM pg_stat_activity

@@ -155,9 +155,7 @@ def _kept_after_all(swap: Swap, old: Database) -> Database:
         else:
             if found.kept is not None and found.kept.oid == old.oid:
                 return found.kept
-            raise SwapBlocked(
-                target=swap.target.name, blockers=["the link to the server broke, and nothing was renamed"]
-            )
+            raise SwapBlocked(target=swap.target.name, blockers=[BROKEN])
 
 
 def end_own(opened: Session, swap: Swap, oid: int) -> None:
