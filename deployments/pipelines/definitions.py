@@ -1,15 +1,16 @@
 """The pipelines: open this file and read what a run does."""
 
 from deployments.models.run import RunKind
-from deployments.pipelines.backup import BackUp
-from deployments.pipelines.checks import CheckIntegrity
 from deployments.pipelines.contract import Pipeline
-from deployments.pipelines.health import CheckHealth
-from deployments.pipelines.keep import Keep
-from deployments.pipelines.migrate import Migrate
-from deployments.pipelines.preflight import Preflight
-from deployments.pipelines.rehearse import Rehearse
-from deployments.pipelines.restore import (
+from deployments.pipelines.restoring import begin, leave
+from deployments.pipelines.steps.backup import BackUp
+from deployments.pipelines.steps.checks import CheckIntegrity
+from deployments.pipelines.steps.health import CheckHealth
+from deployments.pipelines.steps.keep import Keep
+from deployments.pipelines.steps.migrate import Migrate
+from deployments.pipelines.steps.preflight import Preflight
+from deployments.pipelines.steps.rehearse import Rehearse
+from deployments.pipelines.steps.restore import (
     CountAfterwards,
     CountLost,
     Exchange,
@@ -17,9 +18,8 @@ from deployments.pipelines.restore import (
     MakeReady,
     StopWrites,
 )
-from deployments.pipelines.restoring import begin, leave
-from deployments.pipelines.smoke import Smoke
-from deployments.pipelines.watch import Watch
+from deployments.pipelines.steps.smoke import Smoke
+from deployments.pipelines.steps.watch import Watch
 from deployments.postgres.ledger import FORWARD, ROLLBACK
 
 DEPLOY = Pipeline(

@@ -4,8 +4,8 @@ from typing import Any
 
 from deployments.models import Job, Script, Step
 from deployments.models.run import RunKind
-from deployments.pipelines.migrate import MIGRATE
 from deployments.pipelines.observing import target_of
+from deployments.pipelines.steps.migrate import MIGRATE
 from deployments.postgres.connect import Holder, session
 from deployments.postgres.doubt import left_by
 from deployments.postgres.history import HISTORIES

@@ -31,10 +31,10 @@ from deployments.pipelines.ending import (
 )
 from deployments.pipelines.freshness import outdated
 from deployments.pipelines.latency import LatencyReadings
-from deployments.pipelines.migrate import MIGRATE
 from deployments.pipelines.observing import target_of
 from deployments.pipelines.record import persist, record_job, record_step, tell
 from deployments.pipelines.resting import let_go, require_unmoved
+from deployments.pipelines.steps.migrate import MIGRATE
 from deployments.pipelines.takeover import take_over
 from deployments.postgres.backup.sealing import Keys
 from deployments.postgres.clients import Clients

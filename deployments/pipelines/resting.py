@@ -10,8 +10,8 @@ from deployments.errors import DeploymentError
 from deployments.models import Job, Step
 from deployments.pipelines.asking import patiently
 from deployments.pipelines.contract import StepContext
-from deployments.pipelines.migrate import MIGRATE
 from deployments.pipelines.record import persist, record_job
+from deployments.pipelines.steps.migrate import MIGRATE
 from deployments.pipelines.world import history_of
 from deployments.postgres.catalog import Observed, observe
 from deployments.postgres.connect import DRIVER_ERROR, Session, session

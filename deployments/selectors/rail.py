@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from checks.rehearsal.proof import Outcome
 from deployments.models import Job, Step
 from deployments.models.run import RunKind
 from deployments.states import JobState, StepState
@@ -28,6 +29,7 @@ STAGES: dict[str, tuple[str, ...]] = {
 """What the pipelines will walk, by kind: the names of their steps. A test compares it with the pipelines."""
 
 NOT_REACHED = "not-reached"
+PROVEN, NOT_PROVEN = "proven", "not-proven"
 LOST_EXECUTOR = "lost-executor"
 ENDED_EARLY = frozenset({JobState.FAILED, JobState.CANCELLED})
 STOPPED_BY = {"paused-on-request": "paused", "cancelled-on-request": "cancelled", "cancelled-too-late": "cancelled"}
@@ -106,7 +108,9 @@ def _stage(job: Job, place: int, name: str, attempts: list[Step], *, lost: bool)
 
 
 def shown_as(step: Step) -> str:
-    """Return how an attempt is shown: as it is stored, but for one that a person stopped."""
+    """Return how an attempt is shown: as it is stored, but for what it proved, and for one that a person stopped."""
+    if proof := step.evidence.get("proof"):
+        return NOT_PROVEN if proof["outcome"] == Outcome.NOT_PROVEN else PROVEN
     if step.state == StepState.INTERRUPTED:
         return STOPPED_BY.get(step.error_code, str(step.state))
     return str(step.state)

@@ -8,6 +8,7 @@ from typing import Any
 from checks.rehearsal.proof import Outcome, Proof, scripts_digest
 from deployments.models import Database, MigrationRun, Rehearsal
 from deployments.models.run import RunKind
+from deployments.selectors.rail import NOT_PROVEN, PROVEN
 from deployments.states import RUN_ACTIVE, RunState
 
 
@@ -34,6 +35,13 @@ class Rehearsing:
     open: MigrationRun | None
     may_be_asked: bool  # of this run, by somebody who may ask for runs at all
     has_server: bool
+
+
+def proved(run: MigrationRun) -> str:
+    """Return the sign of what a rehearsal proved on all its databases; "" for one that is not over, and other runs."""
+    if run.kind != RunKind.REHEARSAL or run.state != RunState.SUCCEEDED:
+        return ""
+    return NOT_PROVEN if any(one.rehearsal.outcome == Outcome.NOT_PROVEN for one in run.jobs.all()) else PROVEN
 
 
 def scripts_of(plan: Mapping[str, Any]) -> str:

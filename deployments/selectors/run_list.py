@@ -12,6 +12,7 @@ from deployments.models.approval import Approval
 from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
 from deployments.selectors.pausing import Resting, resting_of
+from deployments.selectors.rehearsals import proved
 from deployments.selectors.run_page import ROLE_NAMES, What, what_of
 from deployments.selectors.runs import effect_of, failed_afterwards, reverting
 from deployments.states import RUN_ACTIVE, RUN_FINAL, RunState
@@ -47,8 +48,8 @@ class Line:
 
     @property
     def sign(self) -> str:
-        """The state that the list shows."""
-        return self.resting.sign if self.resting else self.run.state
+        """The state that the list shows; of a rehearsal that is over, what it proved."""
+        return self.resting.sign if self.resting else proved(self.run) or self.run.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def run_list(user: User, wanted: Filter, *, before: int | None = None, newest: i
     rest = page.filter(number__lt=before) if before is not None else page
     rows = list(
         rest.select_related("environment__application", "requested_by", "pause_requested_by", "reverts")
-        .prefetch_related("jobs__run", "approvals__approver", "reverted_by__jobs")
+        .prefetch_related("jobs__run", "jobs__rehearsal", "approvals__approver", "reverted_by__jobs")
         .order_by("-number")[: PAGE + 1]
     )
     successors = {

@@ -12,7 +12,7 @@ from deployments.selectors.bill import in_short
 from deployments.selectors.doing import doing_of, slow, waits_for_others
 from deployments.selectors.drains import open_drain
 from deployments.selectors.pausing import Pause
-from deployments.selectors.rail import MIGRATE, SWAP, Stage, how_far
+from deployments.selectors.rail import MIGRATE, NOT_PROVEN, PROVEN, SWAP, Stage, how_far
 from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.selectors.stopping import cancel_ended, cancelling, paused, waits_for_lock
 from deployments.selectors.verdict_parts import Fact, Verdict, Work, effect, in_force
@@ -189,7 +189,8 @@ def _in_doubt(run: MigrationRun, works: Sequence[Work]) -> Verdict:
 def _succeeded(run: MigrationRun, works: Sequence[Work]) -> Verdict:
     if run.kind == RunKind.REHEARSAL:
         told = " ".join(stage.step.summary for work in works for stage in work.rail if stage.step)
-        return Verdict(run.state, told, "Nothing was changed in the target.", tuple(_times(run, works)))
+        shown = NOT_PROVEN if any(one.shown == NOT_PROVEN for work in works for one in work.rail) else PROVEN
+        return Verdict(shown, told, "Nothing was changed in the target.", tuple(_times(run, works)))
     stages = [one for work in works for one in work.rail if one.name in {"health check", "watch"}]
     measured = any(one.shown == RunState.SUCCEEDED for one in stages)
     health = "The application answered healthy." if measured else "Health was not measured."

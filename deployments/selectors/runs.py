@@ -86,6 +86,8 @@ def effect_of(job: Job) -> str:
     """Return what a job has done to its database, in words: the first thing to know about a run that is over."""
     if job.run.kind == RunKind.RESTORE:
         return "databases exchanged" if KeptDatabase.objects.filter(job=job).exists() else "nothing exchanged"
+    if job.run.kind == RunKind.REHEARSAL:
+        return "nothing changed"
     planned = len(job.run.plan["migrations"])
     verb = "rolled back" if job.run.kind == "rollback" else "applied"
     if job.applied == 0:

@@ -56,6 +56,8 @@ def in_force(run: MigrationRun, works: Sequence[Work]) -> str:
     """Return how much of the plan is in force, in numbers."""
     if run.kind == RunKind.RESTORE:
         return ", ".join(effect_of(one.job) for one in works) or "nothing exchanged"
+    if run.kind == RunKind.REHEARSAL:
+        return "nothing, it plays on a copy"
     planned = len(run.plan["migrations"])
     verb = "rolled back" if run.kind == RunKind.ROLLBACK else "applied"
     if not works:

@@ -20,6 +20,7 @@ MEANINGS: dict[str, str] = {
     StepState.PENDING: "Its turn comes later.",
     "not-reached": "A step before it failed.",
     StepState.SKIPPED: "There was nothing to do, or it was not asked for; the step says which.",
+    "not-proven": "A way back was tried on a copy, and does not bring back what was there. Nothing was changed.",
     "not-measured": "Nobody knows the value. It is never shown as zero.",
 }
 

@@ -66,6 +66,8 @@ SIGNS: dict[str, Sign] = {
     "passed": Sign("ok", "circle-check", "Passed"),
     "kept": Sign("ok", "circle-check", "Kept"),
     "not-kept": Sign("fail", "octagon-x", "Not kept"),
+    "proven": Sign("ok", "circle-check", "Proven"),
+    "not-proven": Sign("fail", "octagon-x", "Not proven"),
     "aged": Sign("idle", "history", "Aged"),
 }
 """By the state as it is stored, or by a name of what a page derives from states."""

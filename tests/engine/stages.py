@@ -7,9 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 from deployments.models import Script
-from deployments.pipelines.checks import BEFORE, CheckIntegrity
 from deployments.pipelines.contract import StepResult
 from deployments.pipelines.observing import target_of
+from deployments.pipelines.steps.checks import BEFORE, CheckIntegrity
 from deployments.postgres.connect import Holder, Target
 from deployments.postgres.history import HISTORIES, LayoutHistory
 from tests.engine.conftest import Rewards

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from deployments.pipelines import asking
 from deployments.pipelines.executor import context
-from deployments.pipelines.migrate import Migrate
+from deployments.pipelines.steps.migrate import Migrate
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS
 from deployments.postgres.errors import TargetLocked, TargetUnreachable
 from deployments.postgres.stopped import CancelledOnRequest

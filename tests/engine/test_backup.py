@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from deployments.models import AuditEvent, Backup, Job, User
-from deployments.pipelines.backup import BackUp
 from deployments.pipelines.contract import PlanMoved
+from deployments.pipelines.steps.backup import BackUp
 from deployments.postgres.backup.dump import BackupFailed
 from deployments.postgres.clients import Clients
 from deployments.postgres.connect import Holder
@@ -173,12 +173,14 @@ def test_a_full_disk_fails_the_run_and_leaves_store_and_target_as_they_were(back
 
 
 def test_a_dump_that_reads_badly_is_not_kept(backed_up, tmp_path, ctx):
+    told = tmp_path / "told"  # only after the damage, because what is told as dumped is packed at once
     damage = (
-        f'"{newest().pg_dump}" "$@" || exit 1\nfor word; do case "$word" in --file=*) folder="${{word#--file=}}";; esac'
+        f'"{newest().pg_dump}" "$@" 2> "{told}" || exit 1\n'
+        'for word; do case "$word" in --file=*) folder="${word#--file=}";; esac; done\n'
+        'for file in "$folder"/[0-9]*.dat; do : > "$file"; done\n'
+        f'cat "{told}" >&2'
     )
-    emptying = client_in(
-        tmp_path / "bin", pg_dump=f'{damage}; done\nfor file in "$folder"/[0-9]*.dat; do : > "$file"; done'
-    )
+    emptying = client_in(tmp_path / "bin", pg_dump=damage)
 
     with pytest.raises(BackupFailed, match=r"\(0 bytes\) does not end as the rows of a table do"):
         BackUp().run(replace(ctx, clients=Clients(emptying.folder)))

@@ -4,7 +4,7 @@ import pytest
 
 from deployments.models import Job
 from deployments.models.run import CancelOutcome
-from deployments.pipelines import migrate
+from deployments.pipelines.steps import migrate
 from deployments.postgres import transactional
 from deployments.postgres.guard.watched import Watched
 from deployments.services.decide import request_cancel

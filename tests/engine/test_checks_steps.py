@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from deployments.pipelines.checks import AFTER, BEFORE, CheckIntegrity, IntegrityFailed
-from deployments.pipelines.smoke import Smoke, SmokeFailed
+from deployments.pipelines.steps.checks import AFTER, BEFORE, CheckIntegrity, IntegrityFailed
+from deployments.pipelines.steps.smoke import Smoke, SmokeFailed
 from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.stages import Stage, stored
 

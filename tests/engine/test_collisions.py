@@ -8,9 +8,9 @@ import pytest
 from checks.policy import Requirements
 from deployments.actors import EXECUTOR
 from deployments.models import Policy, Step
-from deployments.pipelines.collisions import CollisionAhead, see_to_collisions
 from deployments.pipelines.executor import context
-from deployments.pipelines.migrate import Migrate
+from deployments.pipelines.steps.collisions import CollisionAhead, see_to_collisions
+from deployments.pipelines.steps.migrate import Migrate
 from deployments.pipelines.windows import budget_now
 from deployments.planning import PlanBlocked
 from deployments.postgres.stopped import CancelledOnRequest, PausedOnRequest
@@ -184,7 +184,7 @@ def test_a_file_that_begins_after_the_window_takes_no_more_than_every_run(ledger
     assert budget_now(ctx).oldest_seconds == 2
 
     seen = []
-    monkeypatch.setattr("deployments.pipelines.migrate.require_window", lambda _: None)  # as of what has begun
+    monkeypatch.setattr("deployments.pipelines.steps.migrate.require_window", lambda _: None)  # as of what has begun
     monkeypatch.setattr(Migrate, "_run_one", lambda *args, **_: seen.append(args[3].budget.oldest_seconds))
     Migrate().run(ctx)
     assert seen == [2]

@@ -11,9 +11,9 @@ import pytest
 
 from checks.health import Expectation
 from deployments.models import AuditEvent, Environment
-from deployments.pipelines import watch
-from deployments.pipelines.health import CheckHealth, Unhealthy
-from deployments.pipelines.watch import Watch
+from deployments.pipelines.steps import watch
+from deployments.pipelines.steps.health import CheckHealth, Unhealthy
+from deployments.pipelines.steps.watch import Watch
 from deployments.postgres.stopped import CancelledOnRequest
 from deployments.probe import Prober
 from tests.application import Application, answering, answering_json, in_turn, running
@@ -91,7 +91,9 @@ def stage(monkeypatch) -> Iterator[Callable[..., Stage]]:
 def kept(monkeypatch) -> list[str]:
     """Keep versions in a list, where a test has no database."""
     versions: list[str] = []
-    monkeypatch.setattr("deployments.pipelines.health.keep_version", lambda _, version, **__: versions.append(version))
+    monkeypatch.setattr(
+        "deployments.pipelines.steps.health.keep_version", lambda _, version, **__: versions.append(version)
+    )
     return versions
 
 

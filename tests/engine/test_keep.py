@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.models import Backup
-from deployments.pipelines.keep import Keep
+from deployments.pipelines.steps.keep import Keep
 from deployments.postgres.clients import Clients
 from tests.engine.backups import ctx_of, files_in, step_of, store_of
 from tests.postgres.dumps import client_in, contents, newest

@@ -6,7 +6,7 @@ import pytest
 
 from deployments.models import Job, MigrationRun
 from deployments.models.run import RunKind
-from deployments.pipelines import migrate
+from deployments.pipelines.steps import migrate
 from deployments.postgres.stopped import InDoubt
 from deployments.selectors.audit import events_about
 from deployments.services.decide import start

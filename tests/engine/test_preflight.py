@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from deployments.artifacts import Artifacts
 from deployments.models import Job, Policy, Step
 from deployments.pipelines.executor import context
-from deployments.pipelines.preflight import DiskTooSmall, Preflight
+from deployments.pipelines.steps.preflight import DiskTooSmall, Preflight
 from deployments.postgres.clients import PgDumpMissing
 from deployments.services.transition import claim_job
 from tests.engine.conftest import actor

@@ -6,8 +6,8 @@ import pytest
 
 from deployments.models import Job, MigrationRun, Step, StepLog
 from deployments.pipelines import restored
-from deployments.pipelines.checks import AFTER, BEFORE
 from deployments.pipelines.restored import compare_with_before, note_schema
+from deployments.pipelines.steps.checks import AFTER, BEFORE
 from deployments.postgres.errors import PrivilegeMissing
 from deployments.postgres.stopped import CancelledOnRequest
 from tests.engine.conftest import Rewards

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.errors import QueryCanceled
 
-from deployments.pipelines import migrate, setbacks
 from deployments.pipelines.executor import context
-from deployments.pipelines.migrate import Migrate
-from deployments.pipelines.setbacks import BROKEN_LINKS, Setbacks
+from deployments.pipelines.steps import migrate, setbacks
+from deployments.pipelines.steps.migrate import Migrate
+from deployments.pipelines.steps.setbacks import BROKEN_LINKS, Setbacks
 from deployments.postgres.errors import TargetLocked
 from deployments.postgres.stopped import GuardLost, PausedOnRequest
 from deployments.services.transition import claim_job

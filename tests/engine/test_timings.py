@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from deployments.models import Step
-from deployments.pipelines.timings import earlier
+from deployments.pipelines.steps.timings import earlier
 
 
 def script(digest: str) -> SimpleNamespace:

@@ -8,9 +8,9 @@ import pytest
 from psycopg import sql
 
 from deployments.models import Backup, BackupCheck
-from deployments.pipelines import verify
-from deployments.pipelines.backup import BackUp
-from deployments.pipelines.verify import BackupDiffers
+from deployments.pipelines.steps import verify
+from deployments.pipelines.steps.backup import BackUp
+from deployments.pipelines.steps.verify import BackupDiffers
 from deployments.postgres.backup.filling import RestoreFailed
 from deployments.postgres.backup.scratch import Purpose, Scratch
 from deployments.postgres.backup.sealing import Keys

@@ -16,7 +16,7 @@ from deployments.states import JobState, RunState
 from tests.pages import made
 from tests.pages.markup import faults
 from tests.pages.test_run_deeds import press
-from tests.pages.words import words
+from tests.pages.words import signs, words
 
 PROOF = Proof(
     outcome=Outcome.RESTORES,
@@ -70,6 +70,10 @@ def test_a_run_waits_for_its_proof_and_one_press_has_it_tried(cast, browse, appr
     rehearsed(approved, PROOF)
 
     assert unmet_of(made.again(approved)) == ()
+    rehearsal.refresh_from_db()
+    for place in (f"/runs/{rehearsal.number}/", "/runs/?kind=rehearsal"):
+        assert "Proven" in signs(client.get(place))
+        assert "Not proven" not in signs(client.get(place))
     answer = client.get(way)
     assert faults(answer.content.decode()) == []
     assert "restores everything." in words(answer)
@@ -92,6 +96,12 @@ def test_what_does_not_come_back_is_said_first_and_nothing_starts(cast, browse, 
     assert "points: ShareLock" in shown
     assert "no row could be derived" in shown
     assert "Roll back" not in shown
+    assert "Not proven" in signs(answer)
+    assert not {"Succeeded", "Proven"} & signs(answer)
+    listed = client.get("/runs/?kind=rehearsal")
+    assert "Not proven" in signs(listed)
+    assert not {"Succeeded", "Proven"} & signs(listed)
+    assert "nothing applied" not in words(listed)
 
 
 def test_who_may_not_ask_for_runs_may_not_have_one_rehearsed(cast, browse, approved):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from checks.policy import LONGEST_WATCH_SECONDS
 from deployments.pipelines.contract import StepContext, StepResult
-from deployments.pipelines.health import NOT_CONFIGURED, PROBES, told, unhealthy
+from deployments.pipelines.steps.health import NOT_CONFIGURED, PROBES, told, unhealthy
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from deployments.errors import DeploymentError
 from deployments.models.run import RunKind
 from deployments.pipelines.asking import patiently
 from deployments.pipelines.contract import StepContext
-from deployments.pipelines.migrate import Migrate
+from deployments.pipelines.steps.migrate import Migrate
 from deployments.postgres.collisions import Met, Plan, collisions, untold
 from deployments.postgres.connect import Session, session
 from deployments.postgres.ledger import FORWARD, ROLLBACK

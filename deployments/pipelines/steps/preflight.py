@@ -9,10 +9,10 @@ from checks.policy.collisions import LONGEST_WAIT_SECONDS
 from deployments.errors import DeploymentError
 from deployments.models.run import RunKind
 from deployments.pipelines.asking import looking
-from deployments.pipelines.batches import are_planned
-from deployments.pipelines.collisions import see_to_collisions
 from deployments.pipelines.contract import StepContext, StepResult
-from deployments.pipelines.drift import see_to_drift
+from deployments.pipelines.steps.batches import are_planned
+from deployments.pipelines.steps.collisions import see_to_collisions
+from deployments.pipelines.steps.drift import see_to_drift
 from deployments.pipelines.windows import require_window
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.batches.ledger import require_batch_table

@@ -14,11 +14,11 @@ from deployments.actors import EXECUTOR
 from deployments.errors import DeploymentError
 from deployments.models import Backup, Rehearsal, Script
 from deployments.models.backup import BackupScope, CheckOutcome
-from deployments.pipelines.backup import found_backup, make_backup
 from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.observing import rehearsal_target_of
 from deployments.pipelines.record import persist
-from deployments.pipelines.verify import is_alive, noted, restored_into
+from deployments.pipelines.steps.backup import found_backup, make_backup
+from deployments.pipelines.steps.verify import is_alive, noted, restored_into
 from deployments.postgres.backup.archive import BackupUnreadable, Manifest, compare_with_manifest
 from deployments.postgres.backup.scratch import Purpose, Scratch
 from deployments.postgres.catalog import snapshot

@@ -15,7 +15,7 @@ from deployments.models.backup import BackupLevel, BackupScope
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
 from deployments.pipelines.freshness import is_too_old
 from deployments.pipelines.record import persist
-from deployments.pipelines.verify import hash_limit, verified
+from deployments.pipelines.steps.verify import hash_limit, verified
 from deployments.pipelines.waits import WaitsTold, billed
 from deployments.postgres.backup.archive import (
     DUMP,

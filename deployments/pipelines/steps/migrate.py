@@ -7,10 +7,10 @@ from datetime import timedelta
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
 from deployments.models import Script as StoredScript
-from deployments.pipelines.batches import KeptBatches, require_batches_as_planned
 from deployments.pipelines.contract import StepContext, StepResult
-from deployments.pipelines.setbacks import Setbacks
-from deployments.pipelines.timings import Timings, earlier
+from deployments.pipelines.steps.batches import KeptBatches, require_batches_as_planned
+from deployments.pipelines.steps.setbacks import Setbacks
+from deployments.pipelines.steps.timings import Timings, earlier
 from deployments.pipelines.waits import WaitsTold, billed
 from deployments.pipelines.windows import budget_now, require_window
 from deployments.pipelines.world import require_as_planned

@@ -21,7 +21,7 @@ from deployments.pipelines.restoring import (
     session_in,
     swap_of,
 )
-from deployments.pipelines.verify import BackupDiffers, restored_into
+from deployments.pipelines.steps.verify import BackupDiffers, restored_into
 from deployments.postgres.backup.properties import Properties, carry
 from deployments.postgres.backup.scratch import Purpose, Scratch
 from deployments.postgres.connect import DRIVER_ERROR, session

@@ -8,8 +8,8 @@ from deployments.artifacts import ArtifactsFull, ArtifactsNotWritable
 from deployments.models import Script
 from deployments.models.backup import BackupScope
 from deployments.pipelines.asking import looking
-from deployments.pipelines.backup import found_backup, make_backup
 from deployments.pipelines.contract import StepContext, StepResult
+from deployments.pipelines.steps.backup import found_backup, make_backup
 from deployments.postgres.backup.archive import BackupUnreadable
 from deployments.postgres.backup.dump import BackupFailed
 from deployments.postgres.clients import PgDumpKnownBad, PgDumpMissing, PgDumpTooOld, PgDumpWithoutTls
