@@ -2,6 +2,7 @@
 
 The load is pgbench's, at a fixed rate, and each answer is timed from when it was due: what queues up behind a lock is
 counted. The worst answer of a round is its stall. Plain SQL is rolled back at its end, after it held what it holds.
+Each round also has the load alone: what it waits for then is the machine's.
 """
 
 import os
@@ -68,18 +69,25 @@ def main(rounds: str = str(ROUNDS)) -> None:
             session.execute(FILL)
         bench = _Bench(installation)
         worst: dict[float, float] = dict.fromkeys(BUDGETS, 0.0)
+        stillness = 0.0
         for scene in SCENES:
+            alone: list[float] = []
             plain: list[float] = []
             ours: dict[float, list[float]] = {budget: [] for budget in BUDGETS}
             ends: list[str] = []
             for number in range(1, int(rounds) + 1):
+                alone.append(bench.alone())
                 plain.append(bench.plain(scene))
                 for budget in BUDGETS:
                     stall, end = bench.ours(scene, budget)
                     ours[budget].append(stall)
                     ends.append(end)
                 told = ", ".join(f"{budget} s: {stalls[-1]:.2f} s" for budget, stalls in ours.items())
-                say(f"{scene.name}, round {number}: plain {plain[-1]:.2f} s; budget {told} ({', '.join(ends[-2:])})")
+                say(
+                    f"{scene.name}, round {number}: load alone {alone[-1]:.2f} s; plain {plain[-1]:.2f} s;"
+                    f" budget {told} ({', '.join(ends[-2:])})"
+                )
+            stillness = max(stillness, *alone)
             for budget, stalls in ours.items():
                 worst[budget] = max(worst[budget], _p99(stalls))
                 say(
@@ -91,7 +99,7 @@ def main(rounds: str = str(ROUNDS)) -> None:
             f"{stall:.2f} s of {budget + GRACE:.1f} s allowed by a budget of {budget} s"
             for budget, stall in worst.items()
         )
-        say(f"traffic: worst p99 of a stall {told}")
+        say(f"traffic: worst p99 of a stall {told}; without any change {stillness:.2f} s at most")
 
 
 class _Bench:
@@ -102,6 +110,12 @@ class _Bench:
         self._ours = Ours(installation, "", rules={})
         self._pgbench = find_postgres().program("pgbench")
         self._made = 0
+
+    def alone(self) -> float:
+        """Return the stall of the load without any change, in seconds."""
+        with self._load() as stalls:
+            time.sleep(HELD_SECONDS)
+        return max(stalls)
 
     def plain(self, scene: Scene) -> float:
         """Return the stall of the SQL as somebody types it, in seconds."""

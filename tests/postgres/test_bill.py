@@ -4,6 +4,7 @@ import pytest
 
 from checks.budget import DEFAULT
 from deployments.postgres.guard import Bill, Budget, InTheWay, Server
+from deployments.postgres.guard.bill import A_MOMENT
 from deployments.postgres.guard.readings import Replica, Seen, Waiting
 from deployments.postgres.stopped import OverBudget
 from tests.postgres.places import Place, script
@@ -45,6 +46,22 @@ def test_a_wait_that_is_seen_again_and_again_is_paid_once_and_one_of_another_mom
 
     assert bill.total_seconds == pytest.approx(0.75 + 0.1 + 0.2)
     assert (bill.oldest_seconds, bill.most_waiting, bill.waiting) == (0.75, 2, 1)
+
+
+def test_the_next_look_comes_when_those_who_wait_would_be_over_the_budget_and_not_later():
+    budget = Budget(oldest_seconds=1.0, total_seconds=2.0)
+
+    assert Bill().pause(budget, 0.25) == 0.25
+    assert of(waiting(7, 0.5)).pause(budget, 0.25) == pytest.approx(0.25)
+    assert of(waiting(7, 0.9)).pause(budget, 0.25) == pytest.approx(0.1 + A_MOMENT)
+    assert of(waiting(7, 0.8), waiting(8, 0.8), waiting(9, 0.3)).pause(budget, 0.25) == pytest.approx(
+        0.1 / 3 + A_MOMENT
+    )
+    assert of(waiting(7, 0.9)).pause(Budget(oldest_seconds=None, total_seconds=None), 0.25) == pytest.approx(0.25)
+    stopped = of(waiting(7, 1.5))
+    assert stopped.pause(budget, 0.25) == pytest.approx(A_MOMENT)
+    assert over(stopped, oldest_seconds=1.0) == "oldest_seconds"
+    assert stopped.pause(budget, 0.25) == 0.25  # what ends it is a matter of the server
 
 
 def test_the_bill_names_queries_tables_and_users_the_dearest_first_and_no_values():

@@ -11,6 +11,7 @@ from deployments.postgres.guard.readings import InTheWay, Replica, Seen, Server,
 
 MOST_NAMED = 10
 MOST_KEPT = 500  # names that are told apart; what more there is comes to the others
+A_MOMENT = 0.01  # seconds after a limit that a look is due: at the limit itself nothing is over it
 OTHERS = "others"
 NOT_TOLD = "not told"
 
@@ -137,6 +138,20 @@ class Bill:
         if self.over is None:
             self.over = next(self._passed(budget, connections), None)
         return self.over
+
+    def pause(self, budget: Budget, interval: float) -> float:
+        """Return the seconds until the next look: the interval, or less if those who wait now would be over it before.
+
+        A look that comes late is paid by the application on top of the budget.
+        """
+        if not self._open or self.over is not None:
+            return interval
+        left = [interval - A_MOMENT]
+        if budget.oldest_seconds is not None:
+            left.append(budget.oldest_seconds - max(self._open.values()))
+        if budget.total_seconds is not None:
+            left.append((budget.total_seconds - self.total_seconds) / len(self._open))
+        return max(0.0, min(left)) + A_MOMENT
 
     def _passed(self, budget: Budget, connections: int) -> Iterator[Over]:
         most = budget.most_sessions(connections)

@@ -212,7 +212,7 @@ class Guard:
     def _watch(self) -> None:
         try:
             with suppress(psycopg.Error):
-                while not self._closing.wait(self._interval):
+                while not self._closing.wait(self.bill.pause(self.budget, self._interval)):
                     self._look()
                     self._watchdog.looked()
         finally:  # whatever ended it, also what nobody foresaw
