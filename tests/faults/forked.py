@@ -1,9 +1,10 @@
-"""Executors from a fork server: how one is asked for, as a process that can be looked after."""
+"""Programs from a fork server: how one is asked for, as a process that can be looked after."""
 
 import os
 import select
 import signal
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 COMM = "executor-{job}"
@@ -12,16 +13,16 @@ KILLED = 128  # a status beyond this is of one that was killed, as shells have i
 
 
 class Forked:
-    """An executor that a fork server was asked for: as much of `subprocess.Popen` as a campaign needs."""
+    """A program that a fork server was asked for: as much of `subprocess.Popen` as a campaign needs."""
 
-    def __init__(self, where: str, words: list[str]) -> None:
-        """Have it started with these words, of which the first is its job. When this returns, it is there."""
+    def __init__(self, where: str, words: Sequence[str], streams: Sequence[int] = ()) -> None:
+        """Have it started with these words and standard streams. When this returns, it is there. Raises OSError."""
         self.args = words
         self.returncode: int | None = None
         self._heard = b""
         self._asked = socket.socket(socket.AF_UNIX)
         self._asked.connect(where)
-        self._asked.sendall(" ".join(words).encode() + b"\n")
+        socket.send_fds(self._asked, [" ".join(words).encode() + b"\n"], streams)
         self.pid = int(self._answer(0))
 
     def poll(self) -> int | None:
@@ -29,6 +30,7 @@ class Forked:
         if self.returncode is None and (self._heard.count(b"\n") > 1 or select.select([self._asked], [], [], 0)[0]):
             status = int(self._answer(1) or KILLED + signal.SIGKILL)  # no answer: the server was killed
             self.returncode = KILLED - status if status > KILLED else status
+            self._asked.close()
         return self.returncode
 
     def end(self) -> None:
@@ -36,9 +38,13 @@ class Forked:
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        if self.returncode is None:
             select.select([self._asked], [], [])
             self.poll()
-        self._asked.close()
 
     def _answer(self, number: int) -> bytes:
         """Return a line of the server's answer, nothing if the server has ended."""

@@ -1,10 +1,12 @@
-"""A server that has imported the product and forks executors: run as a module. Importing is most of what a start costs.
+"""A server that has imported the product and forks its programs: run as a module. Importing is most of a start.
 
-Who connects sends words, the job's number and the options of an armed executor, and perhaps three streams. The answer
-is the number of the process and then, when that has ended, its status.
+Who connects sends words and perhaps three streams. The words are a job's number and the options of an armed executor,
+or the arguments of `celery` or of another command. The answer is the number of the process and then, when that has
+ended, its status.
 """
 
 import gc
+import importlib
 import os
 import selectors
 import socket
@@ -14,10 +16,12 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from celery.bin.celery import main as celery
 from django.core.management import execute_from_command_line
 
 from tests.faults import armed  # which sets Django up, and imports all that an executor needs
 from tests.faults.forked import COMM, KILLED
+from tests.forked import MODULES
 
 
 def serve(where: str) -> None:
@@ -44,7 +48,7 @@ def fork(asked: socket.socket) -> int:
     line, streams, *_ = socket.recv_fds(asked, 4096, 3)
     pid = os.fork()
     if not pid:
-        executor(line.decode().split(), streams)
+        program(line.decode().split(), streams)
     for stream in streams:
         os.close(stream)
     with suppress(OSError):
@@ -59,16 +63,21 @@ def tell(asked: socket.socket, pid: int) -> None:
         asked.sendall(f"{code if code >= 0 else KILLED - code}\n".encode())
 
 
-def executor(words: list[str], streams: list[int]) -> None:
-    """Be an executor, and end with it: as `manage.py execute_job`, or armed if there are options too."""
+def program(words: list[str], streams: list[int]) -> None:
+    """Be what the words say, and end with it: `celery`, a command, or an executor, armed if there are options too."""
     status = 1
     try:
-        os.setsid()  # as the product launches it
+        os.setsid()  # as the product launches an executor, and an init system what it keeps
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
         os.closerange(3, 4096)
-        Path("/proc/self/comm").write_text(COMM.format(job=words[0]))
-        if words[1:]:
+        Path("/proc/self/comm").write_text(COMM.format(job=words[0]) if words[0].isdigit() else words[0])
+        if words[0] == "celery":
+            sys.argv = words
+            celery()
+        elif not words[0].isdigit():
+            execute_from_command_line(["manage.py", *words])
+        elif words[1:]:
             armed.execute(words)
         else:
             execute_from_command_line(["manage.py", "execute_job", *words])
@@ -87,6 +96,8 @@ def executor(words: list[str], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    for name in MODULES:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is shared stays shared
     serve(sys.argv[1])

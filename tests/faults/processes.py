@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from tests.faults.forked import COMM
+from tests.faults.forked import COMM, Forked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "LOCKTENDER_FAULT_CAMPAIGN"
+FORKS = "forks"
 LOOK_SECONDS = 0.1
 
 
@@ -86,8 +87,8 @@ class Kept:
     """A process that is started again whenever it ends."""
 
     name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    command: Sequence[str]  # of a program; of one that is had from the fork server, what that takes
+    process: subprocess.Popen[bytes] | Forked | None = None
     killed: bool = False  # by us: no surprise
 
 
@@ -104,14 +105,14 @@ class Supervisor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.kept.append(Kept("forks", [sys.executable, "-m", "tests.faults.forks", self.forks]))
+        self.kept.append(Kept(FORKS, [sys.executable, "-m", "tests.faults.forks", self.forks]))
         self.kept.append(Kept("worker", celery("worker")))
-        self.kept += [Kept(f"dispatcher-{number}", manage("dispatch")) for number in (1, 2)]
+        self.kept += [Kept(f"dispatcher-{number}", ["dispatch"]) for number in (1, 2)]
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        while not Path(self.forks).exists():
+        while any(kept.process is None for kept in self.kept):
             time.sleep(LOOK_SECONDS)
         return self
 
@@ -145,19 +146,32 @@ class Supervisor:
             return
         if kept.process is not None and not kept.killed:
             self.surprises.append(f"{kept.name} ended by itself with status {status} at {time.strftime('%H:%M:%S')}")
+        told, tells = os.pipe()  # an executor that may write no more to files can still say so
+        try:
+            kept.process = self._start(kept, tells)
+        except OSError:  # the fork server is not there yet
+            os.close(told)
+            return
+        finally:
+            os.close(tells)
         kept.killed = False
-        kept.process = subprocess.Popen(
-            kept.command,
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,  # an executor that may write no more to files can still say so
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,
-        )
         log = (self.folder / f"{kept.name}.log").open("ab", buffering=0)
-        threading.Thread(target=shutil.copyfileobj, args=(kept.process.stdout, log), daemon=True).start()
+        threading.Thread(target=shutil.copyfileobj, args=(os.fdopen(told, "rb", 0), log), daemon=True).start()
+
+    def _start(self, kept: Kept, output: int) -> subprocess.Popen[bytes] | Forked:
+        with Path(os.devnull).open() as nothing:
+            streams = (nothing.fileno(), output, output)
+            if kept.name != FORKS:
+                return Forked(self.forks, kept.command, streams)
+            return subprocess.Popen(
+                kept.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=nothing,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
 
 def manage(*arguments: str) -> list[str]:
@@ -168,4 +182,4 @@ def manage(*arguments: str) -> list[str]:
 def celery(name: str) -> list[str]:
     """Return the argument list of a Celery worker with four slots."""
     options = ["-Q", "jobs", "-n", f"{name}@faults", "--concurrency", "4", "--without-mingle", "--without-gossip"]
-    return [sys.executable, "-m", "celery", "-A", "controlplane", "worker", "--loglevel", "INFO", *options]
+    return ["celery", "-A", "controlplane", "worker", "--loglevel", "INFO", *options]
