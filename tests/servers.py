@@ -62,6 +62,8 @@ def pytest_load_initial_conftests() -> None:
     }
     sign_in_quickly(servers.postgres.superuser_url())
     subprocess.run([sys.executable, ROOT / "manage.py", "migrate", "--verbosity=0"], check=True)
+    for template in (servers.postgres.superuser_url("template1"), os.environ["DATABASE_URL"]):
+        open_once(template)
 
 
 def binaries_of(major: int) -> PostgresBinaries | None:
@@ -86,15 +88,20 @@ def asked_for(major: int) -> PostgresBinaries:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own answer, or it would never be asked
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Return how many workers `-n auto` is: half as many again as processors, because many tests wait for a server."""
+    """Return how many workers `-n auto` is: twice as many as processors, because many tests wait for a server."""
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
-    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_unconfigure() -> None:
     """Stop what this process started."""
     started.close()
+
+
+def open_once(template: str) -> None:
+    """Have the server write down what every first session in a database reads: copies of this one have it then."""
+    psycopg.connect(template).close()
 
 
 def sign_in_quickly(url: str) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,23 @@ BROAD = {"Exception", "BaseException"}
 LONGEST = 300
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_kept() -> Iterator[None]:
+    yield
+    parsed.cache_clear()  # it is large
+
+
 def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     for package in packages or PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             name = str(path.relative_to(ROOT))
             if "/migrations/" not in name:
-                yield name, ast.parse(path.read_text(encoding="utf-8"), name)
+                yield name, parsed(path)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

@@ -18,6 +18,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from deployments.models import User
+from tests.browser.looks import DESKTOP
 from tests.deployments.cast import Cast, assemble
 from tests.static_files import static_files
 
@@ -36,7 +37,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MS = 15_000  # a limit, not an expectation: a busy machine is slow
-DESKTOP, PHONE, NARROW = (1280, 900), (390, 844), (320, 640)
 
 Visit = Callable[..., Page]
 

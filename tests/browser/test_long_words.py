@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import DESKTOP, NARROW
-from tests.browser.looks import too_wide
+from tests.browser.looks import DESKTOP, NARROW, too_wide
 from tests.pages import made
 
 LONG = "without_an_end_" * 20

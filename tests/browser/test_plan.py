@@ -4,8 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from deployments.views.planned import MOST_AT_ONCE
-from tests.browser.conftest import PHONE
-from tests.browser.looks import barriers, too_wide
+from tests.browser.looks import PHONE, flaws
 from tests.pages import story
 
 BASE = {"001_ledger": "CREATE TABLE ledger (id bigint PRIMARY KEY, note text);\n"}
@@ -31,7 +30,7 @@ def test_a_folded_migration_is_loaded_when_it_is_opened(visit, cast, path):
 
     expect(fold.locator(f"#sql-{LAST}-1")).to_contain_text("COMMENT ON TABLE ledger")
     expect(fold.get_by_role("button", name="Copy SQL").first).to_be_visible()
-    assert (barriers(page), too_wide(page), page.faults) == ([], [], [])
+    assert (flaws(page), page.faults) == ([], [])
 
 
 def test_without_javascript_a_link_leads_to_it(visit, cast, path):

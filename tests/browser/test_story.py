@@ -7,7 +7,7 @@ from deployments.actors import COMMAND_LINE
 from deployments.models import MigrationRun, User
 from deployments.models.grant import Role
 from deployments.services import setup
-from tests.browser.conftest import PHONE
+from tests.browser.looks import PHONE
 from tests.engine.conftest import migrator, rewards
 from tests.engine.processes import PATIENCE_SECONDS, dispatcher
 

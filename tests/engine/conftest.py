@@ -2,9 +2,10 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -50,9 +51,17 @@ class Rewards:
     source: Path
     control: str
     staging: Database
-    production: Database
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
+    make: Callable[[Database], None]  # the target of a database, which carries Locktender's schema then
     output: str = ""  # of the last executor that ran in a process of its own
+
+    @cached_property
+    def production(self) -> Database:
+        """The database that comes after staging, and is protected. It is made when it is asked for: few tests do."""
+        application = self.staging.environment.application
+        found = Database.objects.get(environment__application=application, name="production")
+        self.make(found)
+        return found
 
     def write(self, name: str, forward: str, rollback: str | None = "SELECT 1") -> None:
         """Write a pair of migration files."""
@@ -61,7 +70,7 @@ class Rewards:
             (self.source / f"{name}.down.sql").write_text(rollback)
 
     def sync(self) -> Synced:
-        application = self.production.environment.application
+        application = self.staging.environment.application
         return sync(application, found=folder.read(application), commit="", actor=actor("dana"))
 
     def observe(self, database: Database) -> Observation:
@@ -149,35 +158,43 @@ def migrator(superuser) -> str:
 
 @pytest.fixture
 def rewards(database: str, superuser, migrator: str, tmp_path: Path, monkeypatch) -> Iterator[Rewards]:
-    """Rewards with empty staging and production targets that carry Locktender's schema."""
+    """Rewards with empty targets that carry Locktender's schema."""
     source = tmp_path / "migrations"
     source.mkdir()
     for username, role in (("dana", "developer"), ("lee", "dba"), ("mika", "architect"), ("noor", "on-call")):
         setup.grant(username, Role(role), actor=COMMAND_LINE)
     application = setup.add_application("rewards", layout="sql-pairs", source=f"folder:{source}", actor=COMMAND_LINE)
-    targets = []
-    for rank, slug in enumerate(("staging", "production"), start=1):
-        name = f"{database}_{slug}"
+    made: list[str] = []
+
+    def make(target: Database) -> None:
+        made.append(target_name(database, target))
         superuser.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (name, MIGRATOR)))
+            sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (made[-1], MIGRATOR)))
         )
-        variable = f"REWARDS_{slug.upper()}"
-        monkeypatch.setenv(
-            variable, make_conninfo(os.environ[SUPERUSER_URL], dbname=name, user=MIGRATOR, password=migrator)
-        )
-        place = setup.add_environment(application, slug, rank=rank, protected=rank == 2, actor=COMMAND_LINE)
-        target = setup.add_database(place, slug, connection=f"env:{variable}", owner_role="", actor=COMMAND_LINE)
         plane = ControlPlane.objects.get().pk
         install(target_of(target), installation_sql(control_plane_id=plane, database_id=target.pk))
+
+    targets = []
+    for rank, slug in enumerate(("staging", "production"), start=1):
+        variable = f"REWARDS_{slug.upper()}"
+        place = setup.add_environment(application, slug, rank=rank, protected=rank == 2, actor=COMMAND_LINE)
+        target = setup.add_database(place, slug, connection=f"env:{variable}", owner_role="", actor=COMMAND_LINE)
+        where = {"dbname": target_name(database, target), "user": MIGRATOR, "password": migrator}
+        monkeypatch.setenv(variable, make_conninfo(os.environ[SUPERUSER_URL], **where))
         targets.append(target)
+    make(targets[0])
     environment = TIMINGS | {
         name: make_conninfo_url(os.environ[name], database) for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
     }
     environment["ARTIFACTS"] = str(tmp_path / "artifacts")  # every test begins with run #1
-    yield Rewards(source, database, *targets, environment=environment)
-    for target in targets:
-        name = f"{database}_{target.name}"
+    yield Rewards(source, database, targets[0], environment, make)
+    for name in made:
         superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def target_name(control: str, target: Database) -> str:
+    """Return what a target of a test is called on the server: beside the test's control database."""
+    return f"{control}_{target.name}"
 
 
 def make_conninfo_url(url: str, database: str) -> str:

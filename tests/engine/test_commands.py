@@ -51,6 +51,7 @@ def typed(rewards):
 def test_sync_plan_approve_start_and_follow(rewards, manage):
     rewards.write("001_ledger", "CREATE TABLE ledger (id int)", "DROP TABLE ledger")
     rewards.write("002_required", "ALTER TABLE ledger ADD points int NOT NULL", "ALTER TABLE ledger DROP points")
+    assert rewards.production.environment.is_protected
 
     with dispatcher(rewards.environment | WITHOUT_REDIS):
         said, _ = manage("sync", "rewards", "--as", "dana")

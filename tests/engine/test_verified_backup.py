@@ -81,7 +81,7 @@ def test_a_backup_that_differs_is_no_way_back_and_stops_the_run(ctx, monkeypatch
 
 
 def test_a_server_that_cannot_restore_it_stops_the_run(ctx, monkeypatch, rewards):
-    monkeypatch.setenv("REHEARSAL_WITHOUT_RIGHTS", os.environ["REWARDS_PRODUCTION"])  # its role makes no databases
+    monkeypatch.setenv("REHEARSAL_WITHOUT_RIGHTS", os.environ["REWARDS_STAGING"])  # its role makes no databases
     environment = rewards.staging.environment
     set_rehearsal_server(environment, connection="env:REHEARSAL_WITHOUT_RIGHTS", actor=COMMAND_LINE)
     ctx.job.database.environment.rehearsal_connection = environment.rehearsal_connection

@@ -177,9 +177,10 @@ def test_a_server_that_stays_away_after_the_cut_is_a_doubt_and_not_a_no(marked, 
 
     def rule(link, direction, data):
         if away or (direction is UP and COMMIT in data):
-            if not away:
+            is_first = not away
+            away.append(link)  # before the server can answer, or the answer gets through
+            if is_first:
                 link.server.sendall(data)
-            away.append(link)
             link.cut(server_too=False)
             return b""
         return data

@@ -76,5 +76,5 @@ def shop(packages: Path, rewards: Rewards, tmp_path: Path) -> Shop:
     project = Project.made(tmp_path / "project", packages)
     Application.objects.update(layout="prisma", source=f"folder:{project.folder}")
     known = {one.name: getattr(rewards, one.name) for one in fields(Rewards)}
-    targets = {name: Database.objects.get(pk=known[name].pk) for name in ("staging", "production")}
-    return Shop(**known | targets, project=project)
+    staging = Database.objects.get(pk=rewards.staging.pk)  # as it is now: its application has another source
+    return Shop(**known | {"staging": staging}, project=project)
