@@ -24,6 +24,7 @@ ENV PATH=/opt/locktender/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /srv/locktender
 COPY --from=packages /opt/locktender /opt/locktender
 COPY LICENSE manage.py ./
+COPY backup_drivers backup_drivers
 COPY checks checks
 COPY controlplane controlplane
 COPY deployments deployments

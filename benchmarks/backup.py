@@ -25,6 +25,7 @@ from controlplane.embedded import PostgresServer
 from demo.data import APPLICATION, found
 from deployments.postgres.backup.archive import DUMP, Manifest, compare_with_manifest, read_to_end, write_manifest
 from deployments.postgres.backup.dump import Dumped, dump
+from deployments.postgres.backup.measure import Limits
 from deployments.postgres.backup.opening import GoOn
 from deployments.postgres.backup.restore import Restored, restore_to
 from deployments.postgres.backup.scratch import Purpose, Scratch, drop_scratch
@@ -120,7 +121,7 @@ class _Bench:
                 guard=guard,
                 progress=lambda _: None,
                 log=lambda _: None,
-                hash_limit=hash_limit,
+                limits=Limits(hash_limit),
             )
 
     def _restore(self, place: Path, manifest: Manifest) -> Restored:

@@ -16,7 +16,7 @@ from checks.reading.conditions import is_always_true
 if TYPE_CHECKING:
     from checks.context import Seen
 
-_INDEXES_IN_REWRITE = 2  # as many as the table had whose rewrite was measured
+INDEXES_IN_REWRITE = 2  # as many as the table had whose rewrite was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Rates:
 
     The defaults were measured on PostgreSQL 15 with two processors, everything in memory and nothing waiting for the
     disk: 6 million rows, 808 MB. `slowdown` is how much slower a real server may be: cold disks are 5 to 10 times
-    slower. An environment's own rates take their place once they are measured.
+    slower. An environment's own rates take their place once they are measured; `own` names those that were.
     """
 
     scan: float = 1_500_000_000  # SET NOT NULL, ADD CHECK: 0.36 to 0.55 s
@@ -36,23 +36,22 @@ class Rates:
     rows: float = 77_000  # one UPDATE of 600,000 rows: 7.8 s
     row_locks: float = 630_000  # SELECT … FOR UPDATE of a million rows: 1.2 to 1.6 s, on 15 and 18
     slowdown: float = 5
+    own: frozenset[str] = frozenset()
 
     def of(self, work: Work) -> float:
         """Return the rate of one kind of work, in bytes per second."""
-        match work:
-            case Work.SCAN:
-                return self.scan
-            case Work.KEY_CHECK:
-                return self.key_check
-            case Work.BUILD:
-                return self.build
-            case Work.REWRITE:
-                return self.rewrite
-            case Work.COPY:
-                return self.copy
+        rate: float = getattr(self, FIELDS[work])
+        return rate
 
 
 RATES = Rates()
+FIELDS = {
+    Work.SCAN: "scan",
+    Work.KEY_CHECK: "key_check",
+    Work.BUILD: "build",
+    Work.REWRITE: "rewrite",
+    Work.COPY: "copy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,15 @@ def duration(seen: Seen, rates: Rates = RATES) -> Span:
     return total
 
 
+def is_measured(seen: Seen, rates: Rates) -> bool:
+    """Return whether all the work that makes a statement take its time has a rate of the environment's own."""
+    works = {work for lock in locked(seen) if not lock.is_empty for work in lock.work | lock.maybe}
+    needs = {FIELDS[work] for work in works}
+    if any(change.verb in WRITES_ROWS for change in seen.statement.changes):
+        needs.add("rows")
+    return bool(needs) and needs <= rates.own
+
+
 def bytes_of(name: Name, schema: Schema) -> int | None:
     """Return the size of a relation, of a partitioned table that of its partitions; None when it is not known."""
     relation = schema.relations.get(name)
@@ -141,7 +149,7 @@ def _work_of(lock: Lock, schema: Schema, rates: Rates) -> Span:
     size = bytes_of(lock.relation, schema) if is_counted else None
     if size is None:
         return UNKNOWN_SPAN
-    more = max(0, len(relation.indexes) - _INDEXES_IN_REWRITE) * size / rates.build if relation else 0
+    more = max(0, len(relation.indexes) - INDEXES_IN_REWRITE) * size / rates.build if relation else 0
     sure, most = (
         sum(size / rates.of(one) + (more if one is Work.REWRITE else 0) for one in works)
         for works in (lock.work, lock.work | lock.maybe)

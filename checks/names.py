@@ -57,6 +57,11 @@ def sibling(dotted: str, name: str) -> str:
     return ".".join((*parts(dotted)[:-1], name))
 
 
+def readable(dotted: str) -> str:
+    """Return a name as SQL without the quotes that it does not need: `"public"."Users"` becomes `public."Users"`."""
+    return qualified(*split(dotted))
+
+
 def derived(dotted: str, *suffix: str) -> str:
     """Return a new quoted name built from an object's name, at most 63 bytes long as PostgreSQL allows."""
     tail = "_" + "_".join(suffix)

@@ -5,7 +5,18 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    PostgresDsn,
+    RedisDsn,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_FOLDER = Path("/run/secrets")
@@ -18,6 +29,26 @@ def _seconds(value: object) -> object:
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class BackupDriver(BaseModel):
+    """A program that makes backups: by its absolute path, with an environment of references, never with a shell."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    command: Path
+    environment: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Annotated[str, Field(pattern=r"^(env|file):.+$")]
+    ] = {}
+    timeout: Annotated[Seconds, Field(gt=timedelta())] = timedelta(hours=6)
+
+    @field_validator("command")
+    @classmethod
+    def _require_absolute(cls, command: Path) -> Path:
+        if not command.is_absolute():
+            message = "the command of a backup driver must be an absolute path"
+            raise ValueError(message)
+        return command
 
 
 class Configuration(BaseSettings):
@@ -70,6 +101,9 @@ class Configuration(BaseSettings):
     """The one folder where backups are kept: every worker writes it, and whoever restores reads it."""
     pg_client_folder: Path | None = None
     """Where pg_dump and pg_restore are looked for before the usual places."""
+    prisma_cli: Annotated[str, Field(pattern="^/")] | None = None
+    """The program `prisma` of a folder node_modules, by its absolute path. With it, `check_datamodel` compares what
+    migrations make with schema.prisma; a prisma.config.ts beside that folder is its configuration."""
     dump_jobs: int = 2
     """How many tables of one database are dumped at once."""
     backup_key: str | None = None
@@ -81,6 +115,10 @@ class Configuration(BaseSettings):
     """How many days a backup stays at least."""
     backups_kept: Annotated[int, Field(ge=1)] = 3
     """How many of the newest sound backups of a database stay, however old they are."""
+    restore_limit: Annotated[int, Field(ge=1)] = 200 * 10**9
+    """The largest backup, in bytes unpacked, that is restored to see that it can be, or single tables of it."""
+    backup_drivers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], BackupDriver] = {}
+    """Programs that make backups in place of pg_dump, by the name that a policy uses."""
     ignored_partitions: bool = True
     """Partitions of tables are no part of what a database is expected to have: jobs make and drop them."""
     managed_roles: list[str] = [
@@ -90,12 +128,21 @@ class Configuration(BaseSettings):
     """Roles of a provider, with * and ?: their rights, and that they own, are no part of what is expected."""
     ignored_objects: list[str] = []
     """Objects that are no part of it either, as a schema difference names them, with * and ?."""
+    rehearsal_server: Annotated[str, Field(pattern=r"^(env|file):.+$")] | None = None
+    """Where an environment that is added rehearses until it names another server, as env:NAME or file:/path."""
+    rehearsal_largest_gb: Annotated[int, Field(ge=1)] = 50
+    """Up to which size a database is copied for a rehearsal: above it that takes more than a quarter of an hour."""
     keep_limit: int = 2**30
     """Up to how many bytes a rollback first keeps what its scripts destroy."""
     pooler_command: Path | None = None
     """A program, by its absolute path, that tells the pooler to hold its clients while databases are exchanged."""
     health_networks: list[IPvAnyNetwork] = []
     """Internal networks whose addresses health checks may reach; public ones they always may, metadata never."""
+    rollback_hook_key: str | None = None
+    """Where the key is that signs what a rollback posts to the hook of its environment, as env:NAME or file:/path;
+    without one nothing is posted."""
+    rollback_hook_wait: Seconds = timedelta(seconds=60)
+    """How long a rollback then waits for the earlier version of the application, before it goes on all the same."""
     health_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=10)
     """How long after an unhealthy answer the application is asked again, and how often it is while it is watched."""
     latency_interval: Annotated[Seconds, Field(ge=timedelta(milliseconds=10))] = timedelta(seconds=5)
@@ -105,6 +152,14 @@ class Configuration(BaseSettings):
     def backup_keys(self) -> tuple[str, ...]:
         """Where the keys of backups are: the one for new ones first."""
         return (*([self.backup_key] if self.backup_key else []), *self.backup_old_keys)
+
+    @field_validator("backup_drivers")
+    @classmethod
+    def _require_other_names(cls, drivers: dict[str, BackupDriver]) -> dict[str, BackupDriver]:
+        if "pg_dump" in drivers:
+            message = "pg_dump is the driver that is built in: give another one another name"
+            raise ValueError(message)
+        return drivers
 
     @model_validator(mode="after")
     def _require_key_of_now(self) -> Self:

@@ -18,6 +18,8 @@ from deployments.errors import DeploymentError
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var" / "local"
+OWN_SERVER = "LOCAL_SERVER_URL"
+"""The variable with the address of local mode's own PostgreSQL, where backups are restored and ways back rehearsed."""
 ENVIRONMENT = "environment"  # the file that tells commands beside `dev` where everything is
 LOOK_SECONDS = 0.2
 READY_SECONDS = 120.0
@@ -71,6 +73,8 @@ def product(folder: Path = VAR, *, debug: bool = True) -> Iterator[tuple[LocalSe
             "STATIC_FOLDER": str(folder / "static"),
             "HEALTH_NETWORKS": '["127.0.0.0/8"]',
         }
+        if servers.postgres is not None:
+            own |= {OWN_SERVER: servers.postgres.superuser_url(), "REHEARSAL_SERVER": f"env:{OWN_SERVER}"}
         own |= ({"DEBUG": "true"} if debug else AS_IN_PRODUCTION) | servers.environment()
         environment = os.environ | own
         subprocess.run(manage("migrate", "--verbosity=0"), env=environment, cwd=ROOT, check=True)

@@ -12,7 +12,7 @@ from demo.targets import PLACES, Place
 from demo.teller import StoryBroken, Teller
 from demo.visitor import Page, Visitor
 from deployments.models import Approval, MigrationRun, Step
-from deployments.states import RUN_FINAL, StepState
+from deployments.states import RUN_FINAL, RunState, StepState
 
 APPLICATION = "loyalty"
 APPROVERS = {"dba": PIA, "architect": MIKA}
@@ -74,9 +74,41 @@ class Desk:
         visitor, path = self._people[who], f"/runs/{run.number}/approval/"
         token = visitor.get(path).form("")["csrfmiddlewaretoken"]
         fields = {"csrfmiddlewaretoken": token, "verdict": "approved", "confirm": str(run.environment)}
-        return visitor.post(
-            path, fields | {"digest": run.digest, "revision": str(run.revision), "request_key": str(uuid4())}
-        )
+        return visitor.post(path, fields | self._bound_to(run))
+
+    def try_to_start(self, who: Player, run: MigrationRun) -> Page:
+        """Send a start by hand, as somebody whose page has no button for it."""
+        visitor, path = self._people[who], f"/runs/{run.number}/"
+        token = visitor.get(path).form("")["csrfmiddlewaretoken"]
+        return visitor.post(f"{path}start/", {"csrfmiddlewaretoken": token} | self._bound_to(run))
+
+    def reject(self, who: Player, run: MigrationRun, *, reason: str) -> Page:
+        """Say no to a run."""
+        path = f"/runs/{run.number}/approval/"
+        return self._people[who].press(path, "decide", verdict="rejected", comment=reason)
+
+    def rehearse(self, who: Player, run: MigrationRun) -> MigrationRun:
+        """Have the way back of a run tried on a copy, and return the run that does."""
+        path = f"/runs/{run.number}/"
+        return self._run_of(self._people[who].press(path, "rehearse", to=f"{path}rehearse/"))
+
+    def count(self, who: Player, run: MigrationRun) -> Page:
+        """Have counted what a restore because of a run would lose."""
+        visitor, path = self._people[who], f"/runs/{run.number}/restore/"
+        token = visitor.get(path).form("")["csrfmiddlewaretoken"]
+        return visitor.post(path, {"csrfmiddlewaretoken": token, "measure": "1"})
+
+    def restore(self, who: Player, run: MigrationRun, *, reason: str) -> MigrationRun:
+        """Ask for what a run kept to be restored, and return the run that does."""
+        path = f"/runs/{run.number}/restore/"
+        return self._run_of(self._people[who].press(path, "press", reason=reason, confirm=str(run.environment)))
+
+    def go(self, who: Player, run: MigrationRun) -> MigrationRun:
+        """Have a way back approved and started where its press alone did not start it; return it when it is over."""
+        if MigrationRun.objects.filter(pk=run.pk, state=RunState.AWAITING).exists():
+            self.have_approved(run)
+            self.start(who, run)
+        return self.follow(run)
 
     def start(self, who: Player, run: MigrationRun) -> None:
         """Press Start."""
@@ -112,6 +144,11 @@ class Desk:
         if step.state != StepState.SKIPPED:
             sign = "·" if step.state == StepState.SUCCEEDED else "✗"
             self._teller.note(f"{sign} {step.name:14} {seconds:5.1f} s  {step.summary.partition('. ')[0]}")
+
+    @staticmethod
+    def _bound_to(run: MigrationRun) -> dict[str, str]:
+        """Return what a form sends of the run as it was seen."""
+        return {"digest": run.digest, "revision": str(run.revision), "request_key": str(uuid4())}
 
     @staticmethod
     def _run_of(page: Page) -> MigrationRun:

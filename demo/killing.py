@@ -51,7 +51,9 @@ class Killing:
 
         Raises StoryBroken.
         """
-        self.say.chapter(f"Run {run}: half a million old rows, while everybody works, and kill -9 in the middle of it")
+        self.say.chapter(
+            f"Run {run}: {FROM_THE_BEGINNING:,} old rows, everybody works, and kill -9 in the middle of it"
+        )
         if is_state(run, RunState.AWAITING):
             self.desk.have_approved(run)
             self.desk.start(DANA, run)

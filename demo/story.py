@@ -8,22 +8,37 @@ from demo.identifiers import in_one_piece
 from demo.killing import longest_wait
 from demo.oracle import Seen, look
 from demo.people import ARI, DANA, LEE, MIKA, NOOR, invite
+from demo.proving import Trying, age_of, ask_for_proof, proven, refused, try_release
 from demo.releases import RELEASES
+from demo.restoring import deleted_and_restored
 from demo.stage import REPOSITORY, Stage
 from demo.targets import APP, MIGRATOR, OWNER, PLACES, PRODUCTION, STAGING
 from demo.telling import Telling, is_state
 from deployments.actors import person
 from deployments.models import Approval, Environment, MigrationRun, Step, User
+from deployments.selectors.rehearsals import proofs_of
 from deployments.services.policy import change_policy
 from deployments.states import RunState
 
-TODAY, REWARDS, LEVEL, MINOR, IN_ONE_PIECE = RELEASES[:5]
+TODAY, REWARDS, LEVEL, MINOR, IN_ONE_PIECE, _, FORGOTTEN = RELEASES
 OLD, NEW = "2.4.0", "2.5.0"  # of the customer's application
 DEMO_POLICY = "Demo policy: seconds where a real one has minutes and hours, any time is a window. Not for use."
 POLICIES = {
-    STAGING: {"approvals": {one.value: [] for one in Risk}, "backup": False, "watch_seconds": 2},
-    PRODUCTION: {"watch_seconds": 4},
+    STAGING: {
+        "approvals": {one.value: [] for one in Risk},
+        "backup": False,
+        "rehearsal_hours": None,
+        "watch_seconds": 2,
+    },
+    PRODUCTION: {
+        "watch_seconds": 4,
+        "verified_backup_gb": None,
+        "rehearsal_hours": None,
+        "blocking_budget": {"oldest_seconds": 0.5},
+    },
 }
+PROVEN: dict[str, object] = {"watch_seconds": 4}
+PROOF_ASKED = f"No change without a way back that was tried. {DEMO_POLICY}"
 REFUSED = 403
 HEALTHY, UNHEALTHY = 200, 503
 
@@ -38,6 +53,7 @@ class Story(Telling):
         in_one_piece(self, IN_ONE_PIECE, version=OLD)
         bad, before = self._release_that_breaks()
         self._way_back(bad, before)
+        deleted_and_restored(self, bad, before)
         waiting = self._next_release()
         self._record()
         return waiting
@@ -104,13 +120,19 @@ class Story(Telling):
         )
 
     def _release_that_breaks(self) -> tuple[MigrationRun, Seen]:
-        self.say.chapter(f"Release {LEVEL.version}: {LEVEL.title}, and production still runs application {OLD}")
+        self.say.chapter(f"No way back that was not tried: release {FORGOTTEN.version}, {FORGOTTEN.title}")
+        ask_for_proof(self, rules=PROVEN, reason=PROOF_ASKED)
+        untried = try_release(self, FORGOTTEN)
         self.stage.run_application(STAGING, NEW)
         self.release(LEVEL)
         self.in_staging("One word for it everywhere", "LOY-117")
-        before = look(self.stage.targets.connection(PRODUCTION, MIGRATOR))
         run = self.desk.ask(DANA, PRODUCTION, reason="One word for it everywhere", reference="LOY-117")
+        refused(self, untried)
+        self.say.chapter(f"Release {LEVEL.version}: {LEVEL.title}, and production still runs application {OLD}")
+        trying = Trying(run, self.desk.rehearse(DANA, run))
         self.desk.have_approved(run)
+        proven(self, trying)
+        before = look(self.stage.targets.connection(PRODUCTION, MIGRATOR))
         self.desk.start(DANA, run)
         run = self.desk.follow(run)
         health = self.stage.health(PRODUCTION)
@@ -126,19 +148,22 @@ class Story(Telling):
     def _way_back(self, bad: MigrationRun, before: Seen) -> None:
         self.say.chapter("The way back, by script")
         price = self.desk.see(NOOR, f"/runs/{bad.number}/rollback/").text
+        (proof,) = proofs_of(bad)
         self.say.holds(
-            "The page says before the press what is lost: the scripts destroy no data.",
-            truth="Their text destroys no data" in price,
+            f"The page says before the press: proven {age_of(proof)} s ago, nothing is lost, noor alone.",
+            truth=all(
+                one in price for one in ("Restores everything", "Nothing is lost", f"run {proof.run}", "you, alone")
+            ),
             seen=price,
         )
-        run = self.desk.roll_back(NOOR, bad, reason="Purchases fail")
-        self.desk.have_approved(run)
-        self.desk.start(NOOR, run)
-        run = self.desk.follow(run)
+        broken = look(self.stage.targets.connection(PRODUCTION, MIGRATOR))
+        run = self.desk.follow(self.desk.roll_back(NOOR, bad, reason="Purchases fail"))
         health = self.stage.health(PRODUCTION)
         self.say.holds(
-            "noor rolled it back, and production's application is healthy again.",
-            truth=is_state(run, RunState.SUCCEEDED) and health.get("http") == HEALTHY,
+            "noor rolled it back with one press, and production's application is healthy again.",
+            truth=is_state(run, RunState.SUCCEEDED)
+            and health.get("http") == HEALTHY
+            and not Approval.objects.filter(run=run).exists(),
             seen=(run.state, health),
         )
         after = look(self.stage.targets.connection(PRODUCTION, MIGRATOR), like=before)
@@ -153,13 +178,22 @@ class Story(Telling):
             truth=after.rows == before.rows,
             seen=[name for name in before.rows if after.rows[name] != before.rows[name]],
         )
+        since = broken.rows["transactions"].count - before.rows["transactions"].count
+        kept = look(self.stage.targets.connection(PRODUCTION, MIGRATOR), like=broken)
+        self.say.holds(
+            f"Rows written since: kept, {since} purchases, which a restore would have lost.",
+            truth=since > 0 and kept.rows == broken.rows,
+            seen=(since, [name for name in broken.rows if kept.rows[name] != broken.rows[name]]),
+        )
 
     def _next_release(self) -> MigrationRun:
         self.say.chapter(f"First the application, then the migration again; and release {MINOR.version}: {MINOR.title}")
         self.stage.run_application(PRODUCTION, NEW)
         self.release(MINOR)
-        self.in_staging("Prices in other currencies come", "LOY-121")
         run = self.desk.ask(DANA, PRODUCTION, reason="Prices in other currencies come", reference="LOY-121")
+        trying = Trying(run, self.desk.rehearse(DANA, run))
+        self.in_staging("Prices in other currencies come", "LOY-121")
+        proven(self, trying)
         self.say.holds(
             f"Run {run} for production waits for a decision: yours.",
             truth=is_state(run, RunState.AWAITING) and bool(run.plan["requirements"]["approvals"]),

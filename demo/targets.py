@@ -25,7 +25,7 @@ class Place:
 
 
 STAGING = Place("staging", "loyalty_staging", "LOYALTY_STAGING", 100_000)
-PRODUCTION = Place("production", "loyalty_production", "LOYALTY_PRODUCTION", 1_000_000)
+PRODUCTION = Place("production", "loyalty_production", "LOYALTY_PRODUCTION", 500_000)
 PLACES = (STAGING, PRODUCTION)
 COPY = Place("copy", "loyalty_copy", "", PRODUCTION.ledger_rows)
 """Of production, for what is not to be done there. Locktender does not know it."""
@@ -45,8 +45,10 @@ class Targets:
             opened.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(OWNER)))
         for role in (MIGRATOR, APP):
             self._server.ensure_role(role, password=self._password(role))
+        migrator = sql.Identifier(MIGRATOR)
         with psycopg.connect(self._server.superuser_url(), autocommit=True) as opened:
-            opened.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR)))
+            opened.execute(sql.SQL("GRANT {}, pg_signal_backend TO {}").format(sql.Identifier(OWNER), migrator))
+            opened.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(migrator))  # a restore makes a database
         for place in PLACES:
             self._server.ensure_database(place.database, owner=OWNER)
             self._let_in(place)
@@ -69,6 +71,11 @@ class Targets:
             opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER)))
             for migration in release.migrations():
                 opened.execute((migration / "migration.sql").read_bytes())
+
+    def names(self) -> set[str]:
+        """Return the names of all databases on the server."""
+        with psycopg.connect(self._server.superuser_url()) as opened:
+            return {name for (name,) in opened.execute("SELECT datname::text FROM pg_database")}
 
     def _let_in(self, place: Place) -> None:
         with psycopg.connect(self._server.superuser_url(place.database)) as opened:

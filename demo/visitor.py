@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
+MOST_SHOWN = 2000  # characters of a page that does not offer what was wanted
 SEE_OTHER = (302, 303)
 TIMEOUT = urllib3.Timeout(connect=5, read=30)
 
@@ -14,8 +15,8 @@ TIMEOUT = urllib3.Timeout(connect=5, read=30)
 class NoSuchForm(LookupError):
     """A page does not offer what somebody wants to press."""
 
-    def __init__(self, *, path: str, form: str) -> None:
-        super().__init__(f"{path} has no form {form}")
+    def __init__(self, *, path: str, form: str, status: int, text: str) -> None:
+        super().__init__(f"{path} has no form {form}. Status {status}: {text}")
 
 
 class NotSignedIn(LookupError):
@@ -42,7 +43,7 @@ class Page:
         """Return what the form with this id would send. Raises NoSuchForm."""
         read = _Fields(self.html, name)
         if not read.is_there:
-            raise NoSuchForm(path=self.path, form=name)
+            raise NoSuchForm(path=self.path, form=name, status=self.status, text=self.text[:MOST_SHOWN])
         return read.values
 
 

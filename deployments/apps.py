@@ -7,3 +7,7 @@ class DeploymentsConfig(AppConfig):
     """Everything that acts or remembers."""
 
     name = "deployments"
+
+    def ready(self) -> None:
+        """Have the configuration checked where commands check it."""
+        from deployments import startup  # noqa: F401, PLC0415 # it registers itself, and reads models' settings

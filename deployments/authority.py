@@ -47,10 +47,13 @@ class Action(StrEnum):
     END_SESSION = "end a session that stands in its way"
     ROLL_BACK = "roll back this run"
     RESTORE = "restore what this run kept"
+    RESTORE_TABLES = "put tables of a backup beside those of now"
     RESOLVE = "decide how this run goes on"
     CONFIRM = "confirm that this migration is applied"
     READOPT = "re-adopt this database"
     ACCEPT_DRIFT = "accept how this database differs"
+    END_ALARM = "end an alarm about this database"
+    IGNORE_IN_DRIFT = "say what is ignored in its schemas"
     DRAIN = "drain this installation"
     HOLD_BACKUP = "say how long its backups stay"
     MANAGE_APPLICATION = "change its environments and databases"
@@ -71,10 +74,13 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.END_SESSION: frozenset({Role.DBA, Role.ON_CALL}),
     Action.ROLL_BACK: frozenset({Role.DBA, Role.ON_CALL}),
     Action.RESTORE: frozenset({Role.DBA, Role.ON_CALL}),
+    Action.RESTORE_TABLES: frozenset({Role.DBA}),
     Action.RESOLVE: frozenset({Role.DBA, Role.ON_CALL}),
     Action.CONFIRM: frozenset({Role.DBA}),
     Action.READOPT: frozenset({Role.DBA}),
     Action.ACCEPT_DRIFT: frozenset({Role.DBA}),
+    Action.END_ALARM: frozenset({Role.DBA}),
+    Action.IGNORE_IN_DRIFT: frozenset({Role.DBA}),
     Action.DRAIN: frozenset({Role.ADMINISTRATOR, Role.DBA}),
     Action.HOLD_BACKUP: frozenset({Role.DBA, Role.AUDITOR, Role.ADMINISTRATOR}),
     Action.MANAGE_APPLICATION: frozenset({Role.ADMINISTRATOR, Role.DBA}),

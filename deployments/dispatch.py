@@ -17,17 +17,20 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
+from deployments.actors import DISPATCHER
 from deployments.models import Database, Job, PeriodicTask, WorkerBeat
-from deployments.pipelines.launch import launch, launch_answer
+from deployments.pipelines.launch import launch, launch_answer, launch_clearing
 from deployments.postgres.connect import LINK_ERRORS
 from deployments.selectors.restores import DROP_KEPT, due_to_drop
 from deployments.services.announce import JOB_CHANNEL
 from deployments.services.backups import TEND_BACKUPS
 from deployments.services.observe import OBSERVE_DATABASES
+from deployments.services.rehearse import REPEAT_REHEARSALS, repeat_rehearsals
 from deployments.services.signs_of_life import GRACE, INTERVAL_SECONDS, name_here, tell
 
 log = structlog.get_logger()
 
+DROP_COPIES = "drop-copies"
 BROKER_ERRORS = (CeleryError, KombuError, OSError)
 BROKER_PAUSE_SECONDS = 15.0  # after a failed message the broker is left alone for so long
 JITTER = 0.2
@@ -164,6 +167,11 @@ class Dispatcher:
             # For the next sweep, or another dispatcher.
             Job.objects.filter(pk=job_id, finished_at=None).update(sent_at=None)
 
+    def clear(self, database_id: int) -> None:
+        """Have the rehearsal server of a database cleared of what dead executors left there."""
+        if not (self._has_worker() and self.send("deployments.drop_copies", database_id)):
+            self._own.append(launch_clearing(database_id))
+
     def _have_answered(self) -> None:
         """Have every target looked at, or re-adopted, that somebody wants so."""
         with connection.cursor() as cursor:
@@ -217,8 +225,25 @@ def drop_kept(dispatcher: Dispatcher) -> None:
         dispatcher.send("deployments.drop_kept", kept.pk)
 
 
+def drop_copies(dispatcher: Dispatcher) -> None:
+    """Have every rehearsal server cleared of what dead executors left there."""
+    named = Database.objects.exclude(environment__rehearsal_connection="")
+    for number in named.order_by("environment__rehearsal_connection", "pk").distinct(
+        "environment__rehearsal_connection"
+    ):
+        dispatcher.clear(number.pk)
+
+
+def repeat(_dispatcher: Dispatcher) -> None:
+    """Have rehearsed again what would be proven too long ago when its window opens."""
+    for run in repeat_rehearsals(actor=DISPATCHER):
+        log.info("rehearsed again before its window", run=run.number)
+
+
 PERIODIC = (
     Periodic(OBSERVE_DATABASES, every=timedelta(minutes=5), do=observe_all),
+    Periodic(REPEAT_REHEARSALS, every=timedelta(minutes=5), do=repeat),
     Periodic(DROP_KEPT, every=timedelta(hours=1), do=drop_kept),
+    Periodic(DROP_COPIES, every=timedelta(hours=1), do=drop_copies),
     Periodic(TEND_BACKUPS, every=timedelta(days=1), do=tend_backups),
 )

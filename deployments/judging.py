@@ -9,7 +9,7 @@ from checks.batching.declared import batches_of
 from checks.batching.plain import PlainChange, plain_changes
 from checks.changes import Verb
 from checks.context import Context, Seen, World
-from checks.durations import UNKNOWN_SPAN, Rates, duration
+from checks.durations import RATES, UNKNOWN_SPAN, Rates, duration
 from checks.errors import Unparsable
 from checks.estimate import is_untimed
 from checks.finding import Finding, Report, Severity
@@ -57,7 +57,9 @@ class Judged:
     reports: dict[str, Report] = field(default_factory=dict, compare=False, repr=False)
 
 
-def world_of(observation: Observation, applied: Sequence[str], *, is_strict: bool = True) -> World:
+def world_of(
+    observation: Observation, applied: Sequence[str], *, is_strict: bool = True, rates: Rates = RATES
+) -> World:
     """Return where scripts will run: the schema that was read there, and the version of the server.
 
     `applied` are the forward scripts that are applied, in order. They are followed where the observation is older than
@@ -68,7 +70,7 @@ def world_of(observation: Observation, applied: Sequence[str], *, is_strict: boo
         schema = UNKNOWN
         for text in applied:
             schema = _after(schema, text)
-    return World(schema, major_of(observation), is_strict=is_strict)
+    return World(schema, major_of(observation), is_strict=is_strict, rates=rates)
 
 
 def major_of(observation: Observation) -> int:

@@ -1,12 +1,14 @@
 """A plan as a pure function of stored migrations, the latest observations and the policy. Nothing is written here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from checks.budget import Budget
 from checks.errors import CheckError
 from checks.finding import Finding
 from checks.integrity.questions import expectations
+from checks.layouts.split_names import forward_path
 from checks.policy import Requirements
 from checks.schema import fingerprint, touched
 from checks.words import plural
@@ -14,10 +16,11 @@ from deployments.errors import DeploymentError
 from deployments.judging import Judged
 from deployments.models import Database, Environment, Migration, Observation, Script
 
-FORMAT = 6
+FORMAT = 7
 """Since 4 a plan has the locks and the findings that are ignored; since 5 windows, collisions, batches, and a budget of
-its own with limits for the server; since 6 up to which size a backup is restored first. An older plan is read as having
-none of what came later.
+its own with limits for the server; since 6 up to which size a backup is restored first; since 7 who makes it, and up to
+which size a sample of it is compared, after which failures it is rolled back by itself, and of a way back whether one
+person takes it alone. An older plan is read as having none of what came later.
 """
 
 
@@ -59,14 +62,35 @@ class NoDatabases(DeploymentError):
         super().__init__(f"{environment} has no database. Nothing was planned. Add one first.")
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A migration whose forward file is not what was applied: the file, and the two checksums as its tool has them."""
+
+    name: str
+    path: str
+    applied: str
+    released: str
+
+
+def edits_in(release: Sequence[Migration], history: Sequence[Mapping[str, str]], *, layout: str) -> list[Edit]:
+    """Return which migrations of a release were edited after they were applied, in the order of the release."""
+    applied = {entry["name"]: entry["checksum"] for entry in history}
+    return [
+        Edit(one.name, forward_path(layout, one.name), applied[one.name], one.checksum)
+        for one in release
+        if applied.get(one.name, one.checksum) != one.checksum
+    ]
+
+
 class EditedAfterApplied(DeploymentError):
     """The forward bytes of an applied migration are not what was applied."""
 
     code = "edited-after-applied"
 
-    def __init__(self, *, names: Sequence[str], database: str) -> None:
+    def __init__(self, *, edits: Sequence[Edit], database: str) -> None:
+        told = ", ".join(f"{one.name} ({one.path}: applied {one.applied}, now {one.released})" for one in edits)
         super().__init__(
-            f"Applied in {database}, but changed in the source since: {', '.join(names)}. Nothing was planned: "
+            f"Applied in {database}, but changed in the source since: {told}. Nothing was planned: "
             "nobody can say what the database has. Restore the applied text, and put the change into a new migration."
         )
 
@@ -153,8 +177,9 @@ def pending(release: Sequence[Migration], observation: Observation) -> list[Migr
     known = {one.name for one in release}
     if unknown := sorted(set(applied) - known):
         raise HistoryUnknown(names=unknown, database=database)
-    if edited := [one.name for one in release if applied.get(one.name, one.checksum) != one.checksum]:
-        raise EditedAfterApplied(names=edited, database=database)
+    layout = observation.database.environment.application.layout
+    if edits := edits_in(release, observation.history, layout=layout):
+        raise EditedAfterApplied(edits=edits, database=database)
     missing = [one for one in release if one.name not in applied]
     places = [place for place, one in enumerate(release) if one.name in applied]
     last = places[-1] if places else -1
@@ -186,6 +211,7 @@ def plan_content(
     smoke: str | None,
     health: Mapping[str, Any] | None,
     budget: Budget,
+    lane: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the digest is over: what would run, where, on which state of the world, under which rules.
 
@@ -226,4 +252,5 @@ def plan_content(
         "class": judged.risk.value,
         "requirements": needs.as_plan(),
         "budget": dict(budget),
+        **({} if lane is None else {"lane": dict(lane)}),
     }

@@ -4,10 +4,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from http.client import HTTPException
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -36,6 +37,32 @@ class Reading:
     def as_evidence(self) -> dict[str, Any]:
         """Return the reading as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of telling somebody something. `why` is one sentence about what went wrong, "" if it was taken."""
+
+    why: str
+    status: int | None  # None without an answer
+    milliseconds: int
+    address: str  # that was told, "" if none was
+
+    def as_evidence(self) -> dict[str, Any]:
+        """Return it as JSON values. Nothing of what the other side said is in it but its status."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent: a question, unless it has a body."""
+
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+ASKING = Request()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,27 @@ class Prober:
             latency_ms=latency_of(answer, expectation) if answer else None,
         )
 
+    def tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> Told:
+        """Return what became of posting something, once, over TLS alone. Whatever the other side does, it is told."""
+        began = time.monotonic()
+        until = began + self.whole_limit.total_seconds()
+        address, status, why = "", None, ""
+        try:
+            place = Place.of(url)
+            _require_tls(place)
+            addresses = resolve(place, limit=until - began)
+            require_permitted(addresses, self.networks)
+            opened, address = self._connect(addresses, place.port, until)
+            with opened:
+                status = self._exchange(opened, place, until, Request("POST", headers, body)).status
+            if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                why = f"It answered with status {status}."
+        except HealthCheckUnusable as unusable:
+            why = unusable.problem
+        except NoAnswer as none:
+            why = str(none)
+        return Told(why=why, status=status, milliseconds=round((time.monotonic() - began) * 1000), address=address)
+
     def _connect(self, addresses: Sequence[Address], port: int, until: float) -> tuple[socket.socket, str]:
         """Return a connection to the first address that takes one, and that address. Raises NoAnswer."""
         why = "Its name has no address."
@@ -89,12 +137,12 @@ class Prober:
                 why = f"No connection to {address}, port {port}: {refused.strerror or type(refused).__name__}."
         raise NoAnswer(why)
 
-    def _exchange(self, opened: socket.socket, place: Place, until: float) -> Answer:
+    def _exchange(self, opened: socket.socket, place: Place, until: float, request: Request = ASKING) -> Answer:
         """Ask once and return the answer, with no more of its body than is looked at. Raises NoAnswer."""
         failure: Exception | None = None
         try:
             with _cut_off(opened, at=until):
-                answer = _get(opened, place, limit=until - time.monotonic())
+                answer = _send(opened, place, request, limit=until - time.monotonic())
         except (OSError, HTTPException, HTTPError) as failed:
             failure = failed
         if time.monotonic() >= until:  # the cut looks like a broken link, or like an ordinary end of the body
@@ -102,6 +150,11 @@ class Prober:
         if failure is not None:
             raise NoAnswer(_told(failure)) from failure
         return answer
+
+
+def _require_tls(place: Place) -> None:
+    if not place.is_tls:
+        raise NoAnswer("It is told over https only.")
 
 
 def _open(address: Address, port: int, limit: float) -> socket.socket:
@@ -139,8 +192,8 @@ def _cut_off(opened: socket.socket, *, at: float) -> Iterator[None]:
         handle.close()
 
 
-def _get(opened: socket.socket, place: Place, *, limit: float) -> Answer:
-    """Speak HTTP over an open connection: one GET, no redirect, no proxy, no cookie, no decoding.
+def _send(opened: socket.socket, place: Place, request: Request, *, limit: float) -> Answer:
+    """Speak HTTP over an open connection: one request, no redirect, no proxy, no cookie, no decoding.
 
     `limit`, in seconds, is for each wait. Raises OSError, HTTPException, HTTPError.
     """
@@ -149,8 +202,14 @@ def _get(opened: socket.socket, place: Place, *, limit: float) -> Answer:
         opened = ssl.create_default_context().wrap_socket(opened, server_hostname=place.host.rstrip("."))
     with closing(HTTPConnection(place.host, place.port, timeout=opened.gettimeout())) as connection:
         connection.sock = opened
-        headers = HEADERS | {"Host": place.host_header}
-        connection.request("GET", place.target, headers=headers, preload_content=False, decode_content=False)
+        connection.request(
+            request.method,
+            place.target,
+            body=request.body,
+            headers=HEADERS | dict(request.headers) | {"Host": place.host_header},
+            preload_content=False,
+            decode_content=False,
+        )
         with connection.getresponse() as response:
             body = b""
             while len(body) <= MOST_BYTES and (part := response.read(MOST_BYTES + 1 - len(body))):

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from deployments.actors import DISPATCHER
 from deployments.models import Database
-from deployments.pipelines.launch import launch, launch_answer, launch_dropping, launch_tending
+from deployments.pipelines.launch import launch, launch_answer, launch_clearing, launch_dropping, launch_tending
 from deployments.pipelines.observing import observe_place
 
 
@@ -24,6 +24,12 @@ def observe_database(database_id: int) -> None:
 def drop_kept(kept_id: int) -> None:
     """Drop a database that was kept after a restore, if its time is over. Safe to call any number of times."""
     launch_dropping(kept_id).wait()
+
+
+@shared_task(name="deployments.drop_copies", ignore_result=True)
+def drop_copies(database_id: int) -> None:
+    """Drop what dead executors left on the rehearsal server of a database. Safe to call any number of times."""
+    launch_clearing(database_id).wait()
 
 
 @shared_task(name="deployments.answer_request", ignore_result=True)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checks.budget import asked_by_script
+from checks.changes import Verb
+from checks.errors import Unparsable
 from checks.names import quote
-from checks.statements import Comment, Script, line_comments
+from checks.statements import Comment, Script, line_comments, parse
 
 
 class Kind(StrEnum):
@@ -18,6 +20,7 @@ class Kind(StrEnum):
 
     IGNORE = "ignore"
     IRREVERSIBLE = "irreversible"
+    DERIVABLE = "derivable"
     CONTRACTS = "contracts"
     BATCH = "batch"
     NO_TRANSACTION = "no-transaction"
@@ -27,6 +30,7 @@ class Kind(StrEnum):
 
 FORMS = (
     "-- locktender: ignore CODE: reason, -- locktender: irreversible TABLE.COLUMN, "
+    "-- locktender: derivable TABLE.COLUMN: EXPRESSION, "
     "-- locktender: contracts MIGRATION after VERSION, -- locktender: batch table=TABLE key=COLUMN size=ROWS, "
     "or -- locktender: budget oldest=SECONDSs total=SECONDSs: reason"
 )
@@ -55,10 +59,10 @@ class Directive:
 
     `argument` is the code of a rule, the name of a table or column as checks.names writes it, that of a migration, or
     of `budget` what asked_by_script reads.
-    `reason` is what the author wrote, or "", and of `contracts` the version. `line` counts from 1. `statement` is the
-    index of the statement it applies to, or WHOLE_FILE. `problem` says in words what is wrong with an unreadable one,
-    or with one of `batch`, and is "" for the others. Of `batch`, `key` are the columns of the key as SQL, and `size` is
-    how many rows one batch has at most.
+    `reason` is what the author wrote, or "", of `contracts` the version, and of `derivable` an SQL expression. `line`
+    counts from 1. `statement` is the index of the statement it applies to, or WHOLE_FILE. `problem` says in words what
+    is wrong with an unreadable one, or with one of `batch`, and is "" for the others. Of `batch`, `key` are the columns
+    of the key as SQL, and `size` is how many rows one batch has at most.
     """
 
     kind: Kind
@@ -116,6 +120,8 @@ def _read(word: str, rest: str, comment: Comment, script: Script) -> Iterator[Di
         yield from _ignore(rest, comment.line, statement)
     elif word == Kind.IRREVERSIBLE:
         yield from _irreversible(rest, comment.line, statement)
+    elif word == Kind.DERIVABLE:
+        yield _derivable(rest, comment.line, statement)
     elif word == Kind.CONTRACTS:
         yield _contracts(rest, comment.line, statement)
     elif word == Kind.BUDGET:
@@ -153,6 +159,21 @@ def _irreversible(rest: str, line: int, statement: int) -> Iterator[Directive]:
         else:
             problem = f'"{name[:40]}" is not the name of a table or column' if name else "what is lost is not named"
             yield _unreadable(line, problem, statement)
+
+
+def _derivable(rest: str, line: int, statement: int) -> Directive:
+    """Return by which expression over a row its value can be had again: one line, which asks and changes nothing."""
+    parted = _NAMES_AND_REASON.fullmatch(rest)
+    name, expression = (parted[1].strip(), (parted[2] or "").strip()) if parted else ("", "")
+    if not _NAME.fullmatch(name) or len(_PART.findall(name)) == 1:
+        return _unreadable(line, f'"{name[:40]}" is not the name of a column with its table', statement)
+    try:
+        asked = parse(f"SELECT (\n{expression}\n)").statements
+    except Unparsable:
+        asked = ()
+    if len(asked) != 1 or not all(one.verb in {Verb.READ, Verb.UNKNOWN} for one in asked[0].changes):
+        return _unreadable(line, "after the name and a colon comes an SQL expression that only reads", statement)
+    return Directive(Kind.DERIVABLE, _as_sql(name), expression, line, statement)
 
 
 def _contracts(rest: str, line: int, statement: int) -> Directive:

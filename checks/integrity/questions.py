@@ -179,7 +179,7 @@ def _refuse_alone(comments: Iterable[Comment]) -> None:
 
 def _check(statement: Statement, before: list[Comment], *, may_compare: bool) -> Check:
     """Return one check. `before` are the comments between the statement before and this one."""
-    if statement.kind != "SELECT" or not all(map(_only_reads, statement.changes)):
+    if not only_asks(statement):
         raise CheckNotAQuery(line=statement.line, kind=_kind(statement))
     expected = [(place, found) for place, one in enumerate(before) if (found := _EXPECT.fullmatch(one.text))]
     _refuse_alone(before[place] for place, _ in expected if not before[place].is_alone)
@@ -206,6 +206,11 @@ def _check(statement: Statement, before: list[Comment], *, may_compare: bool) ->
 def _only_reads(change: Change) -> bool:
     """True for what reads, and for calls of functions that are not known: the server refuses them to write."""
     return (change.verb is Verb.READ and change.detail != "row locks") or change.verb is Verb.UNKNOWN
+
+
+def only_asks(statement: Statement) -> bool:
+    """Return whether a statement is one query that changes, makes and locks nothing, as far as its tree tells."""
+    return statement.kind == "SELECT" and all(map(_only_reads, statement.changes))
 
 
 def _kind(statement: Statement) -> str:

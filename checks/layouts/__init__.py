@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from checks.errors import CheckError
 from checks.layouts.base import Client, Kind, Layout, MigrationFiles, Unknown
+from checks.layouts.beside import MASKING, QUERIES, script_beside, smoke_script
 from checks.layouts.dbmate import Dbmate
 from checks.layouts.diesel import Diesel
 from checks.layouts.flyway import Flyway
 from checks.layouts.goose import Goose
 from checks.layouts.plain import Plain
 from checks.layouts.prisma import Prisma
-from checks.layouts.smoke import smoke_script
 from checks.layouts.sqitch import Sqitch
 from checks.layouts.sql_pairs import SqlPairs
 from checks.layouts.texts import MAX_SQL_CHARACTERS, require_short, text_of
@@ -23,7 +23,9 @@ from checks.project.looking import is_there
 
 __all__ = [
     "LAYOUTS",
+    "MASKING",
     "MAX_SQL_CHARACTERS",
+    "QUERIES",
     "Client",
     "Kind",
     "Layout",
@@ -36,6 +38,7 @@ __all__ = [
     "named",
     "read_files",
     "require_short",
+    "script_beside",
     "smoke_script",
     "text_of",
 ]

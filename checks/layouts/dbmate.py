@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DirectiveUnreadable,
     DuplicateVersion,
@@ -17,7 +18,6 @@ from checks.layouts.errors import (
     sha256,
 )
 from checks.layouts.sections import only
-from checks.layouts.smoke import SMOKE
 
 # All of them are dbmate's own (pkg/dbmate/migration.go and db.go).
 _NAME = re.compile(r"(?P<version>[0-9]+).*\.sql", re.DOTALL)
@@ -50,7 +50,7 @@ class Dbmate:
         for path in sorted(files):
             match = _NAME.fullmatch(path) if "/" not in path else None
             if match is None:
-                if path != SMOKE and is_sql(path):
+                if path not in BESIDE and is_sql(path):
                     raise UnrecognisedFile(path=path, expected="NUMBER_title.sql")
                 continue
             if match["version"] in versions:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DuplicateVersion,
     ForwardMissing,
@@ -17,7 +18,6 @@ from checks.layouts.errors import (
     require_utf8,
     sha256,
 )
-from checks.layouts.smoke import SMOKE
 
 _PARTS = {"up.sql": "forward", "down.sql": "rollback", "verify.sql": "verify", "notes.md": "notes"}
 _METADATA = "metadata.toml"
@@ -55,7 +55,7 @@ class Diesel:
             if is_ours and name in _PARTS:
                 require_utf8(path, files[path])
                 parts[_PARTS[name]] = path
-            elif path != SMOKE and is_sql(path):
+            elif path not in BESIDE and is_sql(path):
                 raise UnrecognisedFile(path=path, expected="VERSION_title/up.sql, down.sql or verify.sql")
         by_version: dict[str, str] = {}
         for folder, parts in folders.items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from checks.layouts.base import Client, Kind, MigrationFiles, Unknown
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DirectiveUnreadable,
     DuplicateVersion,
@@ -19,7 +20,6 @@ from checks.layouts.errors import (
     is_sql,
     require_utf8,
 )
-from checks.layouts.smoke import SMOKE
 
 Key = TypeVar("Key")
 Version = tuple[int, ...]
@@ -118,7 +118,7 @@ class _Found:
             _put(self.repeatable, repeatable["title"].replace("_", " "), path, f"R__{repeatable['title']}")
         elif _CALLBACK.fullmatch(name):
             _put(self.callbacks, name, path, name)
-        elif path != SMOKE and is_sql(path):
+        elif path not in BESIDE and is_sql(path):
             raise UnrecognisedFile(path=path, expected=_EXPECTED)
 
     def require_whole(self) -> None:

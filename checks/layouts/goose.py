@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.layouts.base import Client, MigrationFiles, Unknown
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DirectiveUnreadable,
     DuplicateVersion,
@@ -19,7 +20,6 @@ from checks.layouts.errors import (
 )
 from checks.layouts.psql import is_open
 from checks.layouts.sections import lines_of, only
-from checks.layouts.smoke import SMOKE
 
 _NAME = re.compile(r"(?P<version>[0-9]+)_(?P<title>.*)\.(?P<kind>sql|go)", re.DOTALL)
 _UP = re.compile(rb"^--[^\n]*\+goose[ \t]+Up[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
@@ -58,7 +58,7 @@ class Goose:
         for path in sorted(files):
             match = None if "/" in path or path.endswith("_test.go") else _NAME.fullmatch(path)
             if match is None or int(match["version"]) < 1:
-                if path != SMOKE and is_sql(path):
+                if path not in BESIDE and is_sql(path):
                     raise UnrecognisedFile(path=path, expected="NUMBER_title.sql, with a number above 0")
                 continue
             number = int(match["version"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DirectiveUnreadable,
     ForwardMissing,
@@ -18,7 +19,6 @@ from checks.layouts.errors import (
     sha256,
 )
 from checks.layouts.psql import is_framed
-from checks.layouts.smoke import SMOKE
 
 _COMPANIONS = ((".down.sql", "rollback"), (".verify.sql", "verify"), (".notes.md", "notes"))
 _NUMBER = re.compile(r"[0-9]+")
@@ -43,7 +43,7 @@ class Plain:
 
     def matches(self, files: Mapping[str, bytes]) -> bool:
         """True when there are numbered SQL files that no tool's names or directives claim."""
-        names = [path for path in files if is_sql(path) and path != SMOKE and "/" not in path]
+        names = [path for path in files if is_sql(path) and path not in BESIDE and "/" not in path]
         has_forward = any(not name.endswith((".down.sql", ".verify.sql")) for name in names)
         return has_forward and not any(
             not _NUMBER.match(name)
@@ -85,7 +85,7 @@ class Plain:
 def _named(path: str) -> tuple[str, str] | None:
     """Return the name and the part that a file is of, or None for what is no part. Raises UnrecognisedFile."""
     folder, _, name = path.rpartition("/")
-    if path == SMOKE:
+    if path in BESIDE:
         return None
     if folder == "rollback" and name.endswith(".sql") and not name.startswith("."):
         return name.removesuffix(".sql"), "rollback"

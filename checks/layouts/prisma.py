@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     ForwardMissing,
     NoMigrations,
@@ -16,7 +17,6 @@ from checks.layouts.errors import (
     require_utf8,
     sha256,
 )
-from checks.layouts.smoke import SMOKE
 
 _PARTS = {
     "forward": re.compile(r"migration\.sql"),
@@ -86,7 +86,7 @@ def _part(name: str) -> str | None:
 
 
 def _require_nothing_to_run(path: str) -> None:
-    if path != SMOKE and is_sql(path):
+    if path not in BESIDE and is_sql(path):
         expected = "FOLDER/migration.sql, nor rollback.sql, down.sql, rollback_NAME.sql or verify.sql in such a folder"
         raise UnrecognisedFile(path=path, expected=expected)
 

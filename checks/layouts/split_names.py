@@ -18,6 +18,11 @@ def split_paths(layout: str, name: str, count: int) -> tuple[str, ...]:
     return tuple(made(name, place, len(str(count))) for place in range(1, count + 1))
 
 
+def forward_path(layout: str, name: str) -> str:
+    """Return the path of the forward file of a migration, below the folder of the migrations."""
+    return {"prisma": f"{name}/migration.sql", "sql-pairs": f"{name}.up.sql"}.get(layout, f"{name}.sql")
+
+
 def _plain(name: str, place: int, digits: int) -> str:
     return f"{name}_{place:0{digits}}.sql"
 

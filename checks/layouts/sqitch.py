@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import ForwardMissing, NoMigrations, UnrecognisedFile, is_sql, require_utf8
 from checks.layouts.psql import is_framed
-from checks.layouts.smoke import SMOKE
 from checks.layouts.sqitch_plan import PLAN, Change, changes_of
 
 _PARTS = {"deploy": "forward", "revert": "rollback", "verify": "verify"}
@@ -25,7 +25,7 @@ class Sqitch:
 
     name: str = "sqitch"
     folders: tuple[str, ...] = ()
-    entries: tuple[str, ...] = (PLAN, "sqitch.conf", "deploy", "revert", "verify", SMOKE)
+    entries: tuple[str, ...] = (PLAN, "sqitch.conf", "deploy", "revert", "verify", *sorted(BESIDE))
     client: Client = Client.PSQL
     order: str = "that of sqitch.plan, where a change stands after what it requires"
     transaction_rule: str = "none of its own: psql runs the script, which has its own BEGIN and COMMIT"
@@ -47,7 +47,7 @@ class Sqitch:
             raise NoMigrations(expected=f"a change in {PLAN}")
         known = {path for one in found for path in one.paths.values()}
         for path in sorted(files):
-            if is_sql(path) and path != SMOKE and path not in known:
+            if is_sql(path) and path not in BESIDE and path not in known:
                 raise UnrecognisedFile(path=path, expected=f"after a change of {PLAN}")
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.layouts.base import Client, MigrationFiles
+from checks.layouts.beside import BESIDE
 from checks.layouts.errors import (
     DuplicateVersion,
     ForwardMissing,
@@ -17,7 +18,6 @@ from checks.layouts.errors import (
     require_utf8,
     sha256,
 )
-from checks.layouts.smoke import SMOKE
 
 _NAME = re.compile(r"(?P<version>[0-9]+)_(?P<title>.+)\.(?P<part>up\.sql|down\.sql|verify\.sql|notes\.md)", re.DOTALL)
 _PARTS = {"up.sql": "forward", "down.sql": "rollback", "verify.sql": "verify", "notes.md": "notes"}
@@ -54,7 +54,7 @@ class SqlPairs:
         for path in sorted(files):
             match = _NAME.fullmatch(base_name(path))
             if match is None:
-                if path != SMOKE and is_sql(path):
+                if path not in BESIDE and is_sql(path):
                     raise UnrecognisedFile(path=path, expected="NUMBER_title.up.sql, .down.sql or .verify.sql")
                 continue
             require_utf8(path, files[path])

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from checks.budget import Budget, budget_of
 from checks.errors import CheckError
+from checks.policy.backups import PG_DUMP, asked_of
 from checks.policy.collisions import ALL_WARN, LONGEST_WAIT_SECONDS, WAIT_SECONDS, Collision, Response, responses_of
+from checks.policy.lane import REHEARSAL_HOURS, automatic_of, rehearsal_hours_of
 from checks.policy.windows import Window, next_opening, open_until, window_of
 from checks.risk import Risk
 
@@ -24,16 +26,15 @@ SOAK_SECONDS = 86_400  # the customer's policy: a day between the change that ma
 LONGEST_SOAK_SECONDS = 365 * 86_400
 WATCH_SECONDS = 600  # the customer's policy: ten minutes under watch after a deploy
 LONGEST_WATCH_SECONDS = 86_400
-REHEARSAL_HOURS = 24  # how old the proof of a way back may be: the data has changed since
-LONGEST_REHEARSAL_HOURS = 24 * 30
-VERIFIED_GB = 20  # up to here a backup is restored before the change: some minutes (section 3.2 of the study)
 PLAIN_ROWS = 100_000  # in one UPDATE or DELETE: 1.3 s at the measured 77,000 rows a second, 6.5 s on a slow server
 RULES = frozenset(
     {
         "approvals",
         "staging_first",
         "backup",
+        "backup_driver",
         "verified_backup_gb",
+        "sampled_backup_gb",
         "rehearsal_hours",
         "watch_seconds",
         "contract_soak_seconds",
@@ -43,6 +44,7 @@ RULES = frozenset(
         "collision_wait_seconds",
         "strict_scripts",
         "plain_rows_limit",
+        "automatic_rollback",
     }
 )
 NOT_ASKED = ("soak time in staging",)
@@ -80,12 +82,15 @@ class Requirements:
     collisions: Mapping[Collision, Response] = field(default_factory=lambda: ALL_WARN)
     collision_wait_seconds: int = 0
     verified_backup_gb: int | None = None  # up to this size the dump is restored and compared first; None: not asked
+    sampled_backup_gb: int | None = None  # up to this size it is, and a sample of the rows compared
+    backup_driver: str = PG_DUMP  # who makes it: us, or a command that the server's configuration names
     rehearsal_hours: int | None = None  # how old the proof of the way back may be; None: not asked
+    automatic_rollback: tuple[str, ...] = ()  # after which failures it is rolled back by itself, by their codes
 
     @classmethod
     def of_plan(cls, values: Mapping[str, Any]) -> Requirements:
         """Return the requirements that a plan was frozen with."""
-        read: dict[str, Any] = {"approvals": tuple(values["approvals"])}
+        read: dict[str, Any] = {name: tuple(values.get(name, ())) for name in ("approvals", "automatic_rollback")}
         if "windows" in values:  # a plan of before format 5 asks for none
             read["windows"] = tuple(window_of(one) for one in values["windows"])
             read["collisions"] = {Collision(kind): Response(done) for kind, done in values["collisions"].items()}
@@ -104,7 +109,10 @@ class Requirements:
             "collisions": {kind.value: done.value for kind, done in self.collisions.items()},
             "collision_wait_seconds": self.collision_wait_seconds,
             "verified_backup_gb": self.verified_backup_gb,
+            "sampled_backup_gb": self.sampled_backup_gb,
+            "backup_driver": self.backup_driver,
             "rehearsal_hours": self.rehearsal_hours,
+            "automatic_rollback": list(self.automatic_rollback),
         }
 
 
@@ -152,12 +160,7 @@ def requirements(
     wait_seconds = rules.get("collision_wait_seconds", WAIT_SECONDS if protected else 0)
     if type(wait_seconds) is not int or not 0 <= wait_seconds <= LONGEST_WAIT_SECONDS:
         raise PolicyUnreadable(problem='"collision_wait_seconds" must be a whole number of seconds, at most an hour')
-    backup = _flag(rules, "backup", protected=protected)
-    verified_gb = rules.get("verified_backup_gb", VERIFIED_GB if protected and backup else None)
-    if verified_gb is not None and (type(verified_gb) is not int or verified_gb < 1):
-        raise PolicyUnreadable(problem='"verified_backup_gb" must be null or a whole number of gigabytes, 1 or more')
-    if verified_gb is not None and not backup:
-        raise PolicyUnreadable(problem='"verified_backup_gb" asks for a backup, and "backup" for none')
+    backups = _read(asked_of, rules, protected=protected)
     windows = _windows(rules)
     blocking_budget(rules)  # read here too, so that a policy is refused as a whole
     is_strict(rules, protected=protected)
@@ -169,14 +172,17 @@ def requirements(
         approvals=tuple(asked),
         staging_first=_flag(rules, "staging_first", protected=protected),
         rollback=protected,
-        backup=backup,
+        backup=backups.backup,
         watch_seconds=watch_seconds,
         contract_soak_seconds=soak_seconds,
         windows=windows if wants_more or risk is not Risk.SAFE else (),
         collisions=_read(responses_of, rules.get("collisions", {}), protected=protected),
         collision_wait_seconds=wait_seconds,
-        verified_backup_gb=verified_gb,
-        rehearsal_hours=_rehearsal_hours(rules, protected=protected),
+        verified_backup_gb=backups.verified_gb,
+        sampled_backup_gb=backups.sampled_gb,
+        backup_driver=backups.driver,
+        rehearsal_hours=_read(rehearsal_hours_of, rules.get("rehearsal_hours", REHEARSAL_HOURS if protected else None)),
+        automatic_rollback=_read(automatic_of, rules.get("automatic_rollback", [])),
     )
 
 
@@ -190,7 +196,10 @@ def way_back(needs: Requirements) -> Requirements:
         staging_first=False,
         backup=False,
         verified_backup_gb=None,
+        sampled_backup_gb=None,
+        backup_driver=PG_DUMP,
         rehearsal_hours=None,
+        automatic_rollback=(),
         watch_seconds=0,
         contract_soak_seconds=None,
         windows=(),
@@ -216,13 +225,6 @@ def plain_rows_limit(rules: Mapping[str, Any], *, protected: bool) -> int | None
     if limit is not None and (type(limit) is not int or limit < 0):
         raise PolicyUnreadable(problem='"plain_rows_limit" must be null or a whole number of rows')
     return limit
-
-
-def _rehearsal_hours(rules: Mapping[str, Any], *, protected: bool) -> int | None:
-    hours = rules.get("rehearsal_hours", REHEARSAL_HOURS if protected else None)
-    if hours is not None and (type(hours) is not int or not 1 <= hours <= LONGEST_REHEARSAL_HOURS):
-        raise PolicyUnreadable(problem='"rehearsal_hours" must be null or a whole number of hours, at most 30 days')
-    return hours
 
 
 def _windows(rules: Mapping[str, Any]) -> tuple[Window, ...]:

@@ -9,9 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from checks.words import listed, plural
+from checks.rehearsal.plans import PlanChange
+from checks.rehearsal.rates import Measured
+from checks.words import amount, duration_words, listed, plural, span_words
 
 SPREAD = 2.0  # a clone is another machine with other neighbours: half to twice what its size lets one expect
+_LEAST, _EXACT_BELOW = 0.1, 10.0  # seconds
 LABELS = "labels"
 """What a Loss calls those of an enum: nothing is lost, but PostgreSQL cannot take them away."""
 
@@ -81,6 +84,10 @@ class Proof:
 
     `problems` are sentences, the first difference first; empty unless the outcome is NOT_PROVEN. `remarks` decide
     nothing. `untried` names what could not be tried, with the reason. `neutralised` is what was cut off from the world.
+
+    `masked` says what changed the data before anything else read it. `plans` are the queries that are planned worse
+    with the new schema, of so many `queries`; `unplanned` says of which others nothing is known. They decide nothing
+    about the way back. `measured` are the rates that the forward statements showed.
     """
 
     outcome: Outcome
@@ -97,6 +104,11 @@ class Proof:
     tries: tuple[Try, ...] = ()
     traced: tuple[Traced, ...] = ()
     neutralised: tuple[str, ...] = field(default=())
+    masked: str = ""
+    queries: int = 0
+    plans: tuple[PlanChange, ...] = ()
+    unplanned: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -125,6 +137,8 @@ class Proof:
             "at": datetime.fromisoformat(kept["at"]),
             "losses": tuple(Loss(**one) for one in kept["losses"]),
             "tries": tuple(Try(**one) for one in kept["tries"]),
+            "plans": tuple(PlanChange(**one) for one in kept.get("plans", ())),
+            "measured": tuple(Measured(**one) for one in kept.get("measured", ())),
             "traced": tuple(
                 Traced(**one | {"locks": tuple(map(tuple, one["locks"])), "rewrites": tuple(one["rewrites"])})
                 for one in kept["traced"]
@@ -140,6 +154,31 @@ def scripts_digest(scripts: Iterable[tuple[str, str, str]]) -> str:
     """
     lines = (" ".join(one) for one in scripts)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def here(one: Traced, *, clone_bytes: int, target_bytes: int | None) -> str:
+    """Return what a statement took on the clone and may take on the target, as words; the range is an estimate."""
+    took = f"{measured_words(one.seconds)} on a clone of {amount(clone_bytes)}"
+    likely = scaled(one.seconds, clone_bytes=clone_bytes, target_bytes=target_bytes or 0)
+    if likely is None:
+        return f"{took}; how long here is not known, because its size is not"
+    return f"{took}; here likely {range_words(*likely)}"
+
+
+def range_words(low: float, high: float) -> str:
+    """Return a range of seconds that follows from a measured time, to a tenth of a second where it is short."""
+    if high >= _EXACT_BELOW:
+        return span_words(low, high)
+    if low < _LEAST:
+        return measured_words(high) if high < _LEAST else f"up to {measured_words(high)}"
+    return f"{low:.1f} to {high:.1f} s"
+
+
+def measured_words(seconds: float) -> str:
+    """Return a measured time, to a tenth of a second where it is short."""
+    if seconds < _LEAST:
+        return f"less than {_LEAST} s"
+    return f"{seconds:.1f} s" if seconds < _EXACT_BELOW else duration_words(seconds)
 
 
 def scaled(seconds: float, *, clone_bytes: int, target_bytes: int) -> tuple[float, float] | None:

@@ -32,7 +32,7 @@ def classify(
     kept, found = kept_names(context), list[Classified]()
     for seen, about in zip(context.seen, estimated or estimates(context), strict=True):
         found.extend(by_kind(Case(change, seen, about, context, limits, kept)) for change in seen.statement.changes)
-        found.extend(by_time(seen, about, limits))
+        found.extend(by_time(seen, about, context.world.rates, limits))
         found.extend(by_rows(seen, context.world.rates, limits))
         found.extend(by_unknown(seen))
     found.extend(several_tables(context))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from checks.changes import Change, Verb
-from checks.durations import LOCKS_ROWS, Rates, Span, duration, locks_every_row
+from checks.durations import LOCKS_ROWS, Rates, Span, duration, is_measured, locks_every_row
 from checks.estimate import Estimate
 from checks.locks import Lock, Mode
 from checks.model import Kind, Name
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from checks.context import Context, Seen
 
 
-def by_time(seen: Seen, estimated: Iterable[Estimate], limits: Limits) -> Iterator[Classified]:
+def by_time(seen: Seen, estimated: Iterable[Estimate], rates: Rates, limits: Limits) -> Iterator[Classified]:
     """Yield a reason for each lock that others feel for too long, or too many of them."""
     felt = {one.relation for one in seen.effects.felt}
     for one in estimated:
         risk = limits.of(one.slow_seconds, one.waiting)
         if one.relation in felt and risk > Risk.SAFE:
             between = " " if one.works else ": "
-            yield Classified(risk, (f"line {seen.statement.line}: {seen.statement.kind}{between}{one.words}",))
+            what = f"line {seen.statement.line}: {seen.statement.kind}{between}{one.words}"
+            yield Classified(risk, (what + _measured(seen, rates),))
 
 
 def by_rows(seen: Seen, rates: Rates, limits: Limits) -> Iterator[Classified]:
@@ -43,7 +44,7 @@ def by_rows(seen: Seen, rates: Rates, limits: Limits) -> Iterator[Classified]:
     risk = limits.of(took.slow, None)
     if took.is_instant or risk is Risk.SAFE:
         return
-    line, time = f"line {seen.statement.line}: {seen.statement.kind}", _time(took)
+    line, time = f"line {seen.statement.line}: {seen.statement.kind}", _time(took) + _measured(seen, rates)
     if locks_rows:
         every = locks_every_row(seen)
         what = f"locks {'every row' if every else 'rows'} of {_locked(seen)}: who writes one of them waits {time}"
@@ -54,6 +55,11 @@ def by_rows(seen: Seen, rates: Rates, limits: Limits) -> Iterator[Classified]:
 
 
 _COPIES = frozenset({"CREATE TABLE AS", "CREATE MATERIALIZED VIEW", "SELECT"})
+
+
+def _measured(seen: Seen, rates: Rates) -> str:
+    """Say where a time comes from: what this environment's rehearsals measured, not the rates that everybody has."""
+    return " (at the rate that rehearsals measured here)" if is_measured(seen, rates) else ""
 
 
 def _time(took: Span) -> str:

@@ -36,6 +36,11 @@ class IgnoreRules:
         """Return the rules as JSON values."""
         return {"partitions": self.partitions, "roles": list(self.roles), "objects": list(self.objects)}
 
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> IgnoreRules:
+        """Return the rules that `as_data` wrote."""
+        return cls(partitions=data["partitions"], roles=tuple(data["roles"]), objects=tuple(data["objects"]))
+
     def names(self) -> Iterator[str]:
         """Yield each rule in words."""
         if self.partitions:

@@ -1,11 +1,15 @@
 """Facts and constraints. A rule that can be a constraint is one; `deployments/migrations/` holds the triggers."""
 
+from deployments.models.access import TargetAccess
 from deployments.models.application import Application, Contact, Database, Environment
 from deployments.models.approval import Approval
 from deployments.models.audit import AuditEvent
+from deployments.models.back_door import AlarmAnswer, HistoryAlarm
 from deployments.models.backup import Backup, BackupCheck, BackupExpiry, BackupHold
 from deployments.models.clockwork import ControlPlane, Drain, PeriodicTask, WorkerBeat
 from deployments.models.commit_tests import CommitTests
+from deployments.models.datamodel import DatamodelCheck
+from deployments.models.drift_rules import DriftRules
 from deployments.models.grant import Grant, User
 from deployments.models.health_check import HealthCheck
 from deployments.models.kept_database import KeptDatabase
@@ -21,6 +25,7 @@ from deployments.models.sign_in import SignInTries
 from deployments.models.target_request import TargetRequest
 
 __all__ = [
+    "AlarmAnswer",
     "Application",
     "Approval",
     "AuditEvent",
@@ -32,10 +37,13 @@ __all__ = [
     "Contact",
     "ControlPlane",
     "Database",
+    "DatamodelCheck",
     "Drain",
+    "DriftRules",
     "Environment",
     "Grant",
     "HealthCheck",
+    "HistoryAlarm",
     "Job",
     "KeptDatabase",
     "LatencyReading",
@@ -56,6 +64,7 @@ __all__ = [
     "SignInTries",
     "Step",
     "StepLog",
+    "TargetAccess",
     "TargetRequest",
     "User",
     "WorkerBeat",

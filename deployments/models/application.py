@@ -29,6 +29,8 @@ class Environment(models.Model):
     application_version = models.CharField(max_length=120, blank=True)  # running there now, as last reported
     # A reference, "env:NAME" or "file:/path": where backups are restored and migrations rehearsed; "": nowhere.
     rehearsal_connection = models.CharField(max_length=500, blank=True)
+    # Who is asked, before a way back by script, to bring the earlier version of the application back; "": nobody.
+    rollback_hook = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -39,6 +41,10 @@ class Environment(models.Model):
             models.CheckConstraint(
                 name="environment_rehearsal_connection_is_a_reference",
                 condition=Q(rehearsal_connection="") | Q(rehearsal_connection__regex=r"^(env|file):.+$"),
+            ),
+            models.CheckConstraint(
+                name="environment_rollback_hook_is_https",
+                condition=Q(rollback_hook="") | Q(rollback_hook__startswith="https://"),
             ),
         ]
 

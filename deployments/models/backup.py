@@ -13,11 +13,13 @@ class BackupScope(models.TextChoices):
 
     DATABASE = "database", "Whole database"
     TABLES = "tables", "What the script destroys"
+    SERVER = "server", "Whole server, by a driver"
 
 
 class BackupLevel(models.TextChoices):
     """How far a backup has been proven. Only the last one is called verified (DESIGN, section 8)."""
 
+    DRIVER = "driver", "Made by a driver, not restored by us"
     MANIFEST = "manifest", "Complete by its manifest"
     READABLE = "readable", "Read to the end"
     RESTORED = "restored", "Restored"
@@ -36,7 +38,9 @@ class Backup(models.Model):
     snapshot_at = models.DateTimeField()  # what was committed by then is in it, by the target's clock
     snapshot_lsn = models.CharField(max_length=20)
     server_version = models.PositiveIntegerField()  # as server_version_num
-    client_version = models.CharField(max_length=40)  # of pg_dump
+    client_version = models.CharField(max_length=40)  # of pg_dump; of a driver what it says of itself
+    driver = models.CharField(max_length=40, default="pg_dump")  # its name in the configuration of the workers
+    restore_point = models.CharField(max_length=500, blank=True)  # to which a driver's backup can be brought
     manifest_sha256 = models.CharField(max_length=64)  # of the manifest's bytes, which name every file with its own
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -44,6 +48,9 @@ class Backup(models.Model):
         constraints = [
             models.CheckConstraint(name="backup_scope_known", condition=Q(scope__in=BackupScope.values)),
             models.CheckConstraint(name="backup_level_known", condition=Q(level__in=BackupLevel.values)),
+            models.CheckConstraint(
+                name="backup_of_a_driver_has_a_point", condition=~Q(scope=BackupScope.SERVER) | ~Q(restore_point="")
+            ),
             models.CheckConstraint(name="backup_not_empty", condition=Q(bytes__gt=0, files__gt=0)),
         ]
 
@@ -56,6 +63,8 @@ class CheckOutcome(models.TextChoices):
 
     READABLE = "readable", "Every file is as the manifest says"
     RESTORED = "restored", "Restored, and not all of it could be compared"
+    SAMPLED = "sampled", "Restored, and a sample of it compared"
+    VOUCHED = "vouched", "Restored by its driver, as that says"
     EQUAL = "equal", "Restored and equal"
     DAMAGED = "damaged", "Damaged or missing"
     DIFFERENT = "different", "Restored and different"

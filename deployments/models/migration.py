@@ -62,6 +62,9 @@ class Release(models.Model):
     smoke = models.ForeignKey(
         Script, models.PROTECT, null=True, blank=True, related_name="+"
     )  # read after every deploy
+    # Beside the migrations too: what masks the data of a copy, and the application's queries.
+    masking = models.ForeignKey(Script, models.PROTECT, null=True, blank=True, related_name="+")
+    queries = models.ForeignKey(Script, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ class Observation(models.Model):
 
     database = models.ForeignKey(Database, models.PROTECT, related_name="observations")
     observed_at = models.DateTimeField(db_default=Now(), editable=False)
+    begun_at = models.DateTimeField(null=True)  # before the target was asked; null: then at `observed_at` at the latest
     system_identifier = models.CharField(max_length=20)
     database_name = models.CharField(max_length=63)
     server_version = models.PositiveIntegerField()  # as server_version_num: 180006 is 18.6
@@ -26,6 +27,8 @@ class Observation(models.Model):
     connections = models.PositiveIntegerField()  # max_connections of the server
     sizes = models.JSONField()  # relation -> {"bytes": …, "rows_estimated": …}
     model = models.JSONField(null=True)  # the schema as `checks.model.saved` writes it; none before it was read
+    # Who was in it: [{"role": …, "application": …, "sessions": …}]; null where that was not asked.
+    clients = models.JSONField(null=True)
     ledger = models.JSONField(null=True)  # what the schema locktender knows of other lives; none where it is not there
 
     class Meta:

@@ -15,6 +15,8 @@ class RequestKind(models.TextChoices):
     LOOK = "look", "Look at what a job left there"
     READOPT = "readopt", "Re-adopt it"
     PRICE = "price", "Count what a restore would lose"
+    SCRIPT_PRICE = "script-price", "Count what a way back by script would drop"
+    TABLES = "tables", "Put tables of a backup beside those of now"
 
 
 class TargetRequest(models.Model):
@@ -27,6 +29,7 @@ class TargetRequest(models.Model):
         User, models.PROTECT, null=True, blank=True, related_name="+"
     )  # null: a part of us
     reason = models.TextField(blank=True)
+    asked = models.JSONField(default=dict)  # what more is to be known: of which backup, and which tables
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     sent_at = models.DateTimeField(null=True, blank=True)  # when a dispatcher last had it answered
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -39,10 +42,12 @@ class TargetRequest(models.Model):
             models.CheckConstraint(name="targetrequest_kind_known", condition=Q(kind__in=RequestKind.values)),
             models.CheckConstraint(
                 name="targetrequest_looks_for_a_job",
-                condition=Q(kind__in=["look", "price"], job__isnull=False) | Q(kind="readopt", job__isnull=True),
+                condition=Q(kind__in=["look", "price", "script-price", "tables"], job__isnull=False)
+                | Q(kind="readopt", job__isnull=True),
             ),
             models.CheckConstraint(
-                name="targetrequest_readopts_with_a_reason", condition=~Q(kind="readopt") | ~Q(reason="")
+                name="targetrequest_readopts_with_a_reason",
+                condition=~Q(kind__in=["readopt", "tables"]) | ~Q(reason=""),
             ),
             # Pressed twice, asked once.
             models.UniqueConstraint(

@@ -7,6 +7,7 @@ from deployments.errors import DeploymentError
 from deployments.models import TargetRequest
 from deployments.models.target_request import RequestKind
 from deployments.pipelines.adopting import readopt_database
+from deployments.pipelines.beside import tables_beside
 from deployments.pipelines.doubts import look_at
 from deployments.pipelines.pricing import price_of
 from deployments.postgres.connect import ANSWERED, DRIVER_ERROR, LINK_ERRORS
@@ -27,7 +28,7 @@ def answer_request(request_id: int) -> bool:
     if wish.answered_at is not None:
         return False
     try:
-        found = _do(wish)
+        return _answered(wish)
     except ANSWERED:
         return _refused(wish, TargetLocked(target=str(wish.database)))
     except LINK_ERRORS as cut:
@@ -37,7 +38,12 @@ def answer_request(request_id: int) -> bool:
     except DRIVER_ERROR as refused:
         told = refused.diag.message_primary or type(refused).__name__
         return answer(wish, code="target-refused", error=f"The target refused: {told}.")
-    return answer(wish, found=found)
+
+
+def _answered(wish: TargetRequest) -> bool:
+    if wish.kind == RequestKind.TABLES:
+        return tables_beside(wish)  # it takes long, and says itself what came of it
+    return answer(wish, found=_do(wish))
 
 
 def _do(wish: TargetRequest) -> dict[str, object]:
@@ -46,6 +52,11 @@ def _do(wish: TargetRequest) -> dict[str, object]:
     assert wish.job is not None  # noqa: S101 # a constraint says so
     if wish.kind == RequestKind.PRICE:
         return price_of(wish.job)
+    if wish.kind == RequestKind.SCRIPT_PRICE:
+        # Planning judges, and all that judges is read only by whoever needs it.
+        from deployments.pipelines.script_pricing import script_price_of  # noqa: PLC0415
+
+        return script_price_of(wish.job)
     return look_at(wish.job)
 
 

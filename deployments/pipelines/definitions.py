@@ -3,8 +3,10 @@
 from deployments.models.run import RunKind
 from deployments.pipelines.contract import Pipeline
 from deployments.pipelines.restoring import begin, leave
+from deployments.pipelines.steps.application import TellDeployment
 from deployments.pipelines.steps.backup import BackUp
 from deployments.pipelines.steps.checks import CheckIntegrity
+from deployments.pipelines.steps.count import CountDropped
 from deployments.pipelines.steps.health import CheckHealth
 from deployments.pipelines.steps.keep import Keep
 from deployments.pipelines.steps.migrate import Migrate
@@ -39,7 +41,9 @@ ROLL_BACK = Pipeline(
     "rollback",
     steps=(
         Preflight(),
+        CountDropped(),
         Keep(),
+        TellDeployment(),
         CheckIntegrity("before"),
         Migrate(ROLLBACK),
         CheckIntegrity("after"),

@@ -15,6 +15,7 @@ from deployments.artifacts import Artifacts
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
 from deployments.models import ControlPlane, Job, MigrationRun, Step
+from deployments.pipelines.automatic import roll_back_if_wanted
 from deployments.pipelines.cancelling import note_end
 from deployments.pipelines.contract import Pipeline, PlanMoved, StepContext, StepResult
 from deployments.pipelines.contract import Step as Stage
@@ -102,6 +103,7 @@ def walk(job: Job, control: Control) -> None:
         end(ctx, JobState.NEEDS_ATTENTION, doubt)
     except DeploymentError as refusal:
         end(ctx, JobState.FAILED, refusal)
+        roll_back_if_wanted(job, refusal.code)
     except Exception as unexpected:
         # Nobody foresaw it, so nobody can say what the database did: a person looks. Its text may hold a secret.
         log.exception("unexpected error", job=job.pk)

@@ -30,6 +30,11 @@ def launch_dropping(kept_id: int) -> subprocess.Popen[bytes]:
     return _launch("drop_kept", kept_id)
 
 
+def launch_clearing(database_id: int) -> subprocess.Popen[bytes]:
+    """Start dropping what dead executors left on a rehearsal server and return its process; safe to call again."""
+    return _launch("drop_copies", database_id)
+
+
 def _launch(command: str, *numbers: int) -> subprocess.Popen[bytes]:
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *map(str, numbers)]
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)

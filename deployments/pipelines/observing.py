@@ -1,6 +1,8 @@
 """Reading a target and keeping what was read."""
 
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -8,13 +10,16 @@ from checks.model.saved import to_data
 from deployments.actors import Actor
 from deployments.models import Database, Environment, HealthCheck, Observation
 from deployments.pipelines.world import history_of
+from deployments.postgres.access import Access, read_access, read_clients
 from deployments.postgres.catalog import Observed, observe
-from deployments.postgres.connect import Session, Target, session
+from deployments.postgres.connect import ANSWERED, Session, Target, session
 from deployments.postgres.errors import PrivilegeMissing
 from deployments.postgres.history import HISTORIES
 from deployments.postgres.lives import Remembered, remembered
 from deployments.probe import Prober
+from deployments.selectors.clock import database_now
 from deployments.selectors.lives import jobs_that_wrote
+from deployments.services.access import keep_access
 from deployments.services.health import keep_version
 from deployments.services.observe import keep_observation
 
@@ -63,11 +68,15 @@ def observe_application(environment: Environment, *, actor: Actor) -> None:
 
 def observe_database(database: Database, *, actor: Actor) -> Observation:
     """Read a target and store the observation. Raises what connecting, reading and keeping raise."""
-    target = target_of(database)
+    target, begun_at = target_of(database), database_now()
     with session(target) as opened:
         seen = observe(opened, target, HISTORIES[database.environment.application.layout])
         memory = _memory(opened, target, database)
-    return keep_observed(database, seen, memory, actor=actor)
+        clients, access = read_clients(opened), _access(opened, target)
+    kept = keep_observed(database, seen, memory, clients=clients, begun_at=begun_at, actor=actor)
+    if access is not None:
+        keep_access(database, access.as_evidence())
+    return kept
 
 
 def _memory(opened: Session, target: Target, database: Database) -> Remembered | None:
@@ -78,8 +87,27 @@ def _memory(opened: Session, target: Target, database: Database) -> Remembered |
         return None
 
 
-def keep_observed(database: Database, seen: Observed, memory: Remembered | None = None, *, actor: Actor) -> Observation:
-    """Store what was read of a target. Raises what keeping raises."""
+def _access(opened: Session, target: Target) -> Access | None:
+    """Return who may change the schema; None where the server does not answer in time, which changes nothing else."""
+    try:
+        return read_access(opened, target)
+    except ANSWERED:
+        return None
+
+
+def keep_observed(
+    database: Database,
+    seen: Observed,
+    memory: Remembered | None = None,
+    *,
+    clients: Any = None,
+    begun_at: datetime | None = None,
+    actor: Actor,
+) -> Observation:
+    """Store what was read of a target, and who was in it (`clients`). Raises what keeping raises.
+
+    `begun_at` is the control database's time before it was asked.
+    """
     return keep_observation(
         database,
         system_identifier=seen.identity.system_identifier,
@@ -91,5 +119,7 @@ def keep_observed(database: Database, seen: Observed, memory: Remembered | None 
         sizes=seen.sizes,
         model=to_data(seen.model),
         ledger=memory.as_evidence() if memory else None,
+        clients=clients,
+        begun_at=begun_at,
         actor=actor,
     )

@@ -6,7 +6,7 @@ from functools import partial
 from deployments.models import Step
 from deployments.pipelines.contract import StepContext
 from deployments.postgres.connect import LINK_ERRORS, session
-from deployments.postgres.errors import TargetUnreachable
+from deployments.postgres.errors import NoConnectionLeft, TargetUnreachable
 from deployments.postgres.ledger import entries_of_job, require_ours
 from deployments.postgres.lives import require_not_ahead
 from deployments.postgres.sessions import take_over as end_earlier
@@ -20,9 +20,9 @@ PAUSE_SECONDS = 0.5
 def take_over(ctx: StepContext) -> int:
     """Raise the target's fence and end the sessions of earlier executors; return how many were ended.
 
-    A target that is away is waited for, for a minute, if an earlier executor may have left something there. Raises
-    InDoubt if it then still is, FenceAhead if it knows more than the control database, and what `require_ours` and the
-    connection raise.
+    A target that is away is waited for, for a minute, if an earlier executor may have left something there, and so is
+    one that has no connection left: others come and go. Raises InDoubt if it then still is, FenceAhead if it knows more
+    than the control database, and what `require_ours` and the connection raise.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     left_something = Step.objects.filter(job=ctx.job).exists()
@@ -38,7 +38,8 @@ def take_over(ctx: StepContext) -> int:
                 ctx.applied(len(entries_of_job(opened, ctx.job.pk)))  # the earlier one may have died before it told
                 return ended
         except (TargetUnreachable, *LINK_ERRORS) as away:
-            if not left_something:
+            is_full = isinstance(away, NoConnectionLeft)
+            if not left_something and (not is_full or time.monotonic() > deadline):
                 raise TargetUnreachable.by(away, target=ctx.target.name) from away
             if time.monotonic() > deadline:
                 raise InDoubt(what=f"an earlier attempt on {ctx.target.name}", why=str(away)) from away

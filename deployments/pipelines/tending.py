@@ -8,9 +8,11 @@ from django.conf import settings
 
 from deployments.actors import DISPATCHER
 from deployments.artifacts import Artifacts
+from deployments.errors import DeploymentError
 from deployments.models import Backup
-from deployments.models.backup import CheckOutcome
-from deployments.postgres.backup.archive import BackupUnreadable, compare_with_manifest
+from deployments.models.backup import BackupScope, CheckOutcome
+from deployments.pipelines.steps.driven import configured
+from deployments.postgres.backup.archive import BackupUnreadable, Manifest, compare_with_manifest
 from deployments.postgres.backup.opening import GoOn
 from deployments.selectors.backups import kept_backups, reason_to_stay
 from deployments.services.backups import expire, note_check
@@ -26,6 +28,11 @@ class Tended:
     damaged: list[Backup] = field(default_factory=list)
     expired: list[Backup] = field(default_factory=list)
     unreachable: list[Backup] = field(default_factory=list)
+
+    def of(self, outcome: CheckOutcome) -> list[Backup]:
+        """Return those of which this came."""
+        found = {CheckOutcome.READABLE: self.readable, CheckOutcome.UNREACHABLE: self.unreachable}
+        return found.get(outcome, self.damaged)
 
 
 def tend_backups() -> Tended:
@@ -44,7 +51,7 @@ def tend_backups() -> Tended:
     for backup in kept:
         outcome, why = _read(artifacts, backup)
         note_check(backup, outcome, {"why": why} if why else {}, actor=DISPATCHER)
-        (tended.readable if outcome == CheckOutcome.READABLE else tended.damaged).append(backup)
+        tended.of(outcome).append(backup)
     for backup, rule in _superfluous():
         if expire(backup, rule=rule, actor=DISPATCHER):
             tended.expired.append(backup)
@@ -55,11 +62,32 @@ def tend_backups() -> Tended:
 def _read(artifacts: Artifacts, backup: Backup) -> tuple[CheckOutcome, str]:
     """Return what came of reading a backup, and why."""
     try:
-        compare_with_manifest(artifacts.path(backup.place), recorded=backup.manifest_sha256, stop=GoOn())
+        manifest = compare_with_manifest(artifacts.path(backup.place), recorded=backup.manifest_sha256, stop=GoOn())
     except BackupUnreadable as damaged:
         log.warning("backup damaged", backup=backup.pk, reason=str(damaged))
         return CheckOutcome.DAMAGED, str(damaged)
+    if backup.scope == BackupScope.SERVER:
+        return _ask(backup, manifest)
     return CheckOutcome.READABLE, ""
+
+
+def _ask(backup: Backup, manifest: Manifest) -> tuple[CheckOutcome, str]:
+    """Return whether a driver says that its backup is still there, and in its words. Unasked it is not known."""
+    content = manifest.content
+    told = {
+        "restore_point": backup.restore_point,
+        "backup": content["driver"]["backup"],
+        "system_identifier": content["server"]["system_identifier"],
+        **content["snapshot"],
+    }
+    try:
+        driver = configured(backup.driver)
+        answer = driver.ask("check", told, stop=GoOn())
+        is_there, said = driver.flag("check", answer, "there"), driver.text("check", answer, "said")
+    except DeploymentError as refusal:
+        log.warning("backup driver not asked", backup=backup.pk, reason=str(refusal))
+        return CheckOutcome.UNREACHABLE, str(refusal)
+    return (CheckOutcome.READABLE if is_there else CheckOutcome.DAMAGED), said
 
 
 def _superfluous() -> Iterator[tuple[Backup, str]]:

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from deployments.postgres.errors import (
     ConnectionOfPrisma,
     DatabaseMissing,
+    NoConnectionLeft,
     PasswordRefused,
     PoolerBetween,
     SecretMissing,
@@ -52,6 +53,9 @@ REFUSALS = (
     ("no password supplied", PasswordRefused),
     ("no pg_hba.conf entry", PasswordRefused),
     ("is not permitted to log in", PasswordRefused),
+    ("too many clients already", NoConnectionLeft),
+    ("connection slots are reserved", NoConnectionLeft),
+    ("too many connections for ", NoConnectionLeft),
     ("unsupported startup parameter", PoolerBetween),  # what PgBouncer says of options
 )
 

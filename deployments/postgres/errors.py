@@ -65,6 +65,20 @@ class TargetUnreachable(DeploymentError):
         return cls(target=target, detail=said or "the connection was lost")
 
 
+class NoConnectionLeft(TargetUnreachable):
+    """The server is there, and has no connection left for this role."""
+
+    code = "too-many-clients"
+
+    def __init__(self, *, target: str) -> None:
+        DeploymentError.__init__(
+            self,
+            f"{target} has no connection left for the role of Locktender. {NOTHING} From PostgreSQL 16 on "
+            "reserved_connections keeps some back for roles with pg_use_reserved_connections. Run it again when "
+            "sessions that idle there have ended.",
+        )
+
+
 class PasswordRefused(DeploymentError):
     """The target does not let this role in."""
 

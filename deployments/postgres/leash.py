@@ -1,8 +1,9 @@
 """Run one program that ends when its owner does: started by path, as a process of its own between the two.
 
 Its standard input tells, in one line of JSON, what may be seen by nobody: the files that the program needs, by the
-variable that leads to each. Then it stays open for as long as the program may run. However the owner ends, the pipe
-closes, and the program is ended with everything it has started. Imports nothing but the standard library.
+variable that leads to each; the one without a name is what the program reads from its standard input. Then it stays
+open for as long as the program may run. However the owner ends, the pipe closes, and the program is ended with
+everything it has started. Imports nothing but the standard library.
 """
 
 import fcntl
@@ -33,14 +34,16 @@ def main() -> int:
         return 1  # the owner is gone already
     remove_leftovers()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, alive_in(Path(folder)):
-        files = {variable: Path(folder, variable) for variable in json.loads(line)}
-        for variable, text in json.loads(line).items():
+        told = json.loads(line)
+        given = told.pop("", None)
+        files = {variable: Path(folder, variable) for variable in told}
+        for variable, text in told.items():
             files[variable].touch(mode=0o600)
             files[variable].write_text(text, encoding="utf-8")
         try:
             program = subprocess.Popen(
                 sys.argv[1:],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if given is None else reading(given),
                 env=os.environ | {variable: str(path) for variable, path in files.items()},
                 process_group=0,
                 restore_signals=False,  # a limit of file size is an error to tell then, not a death
@@ -76,6 +79,16 @@ def remove_leftovers() -> None:
                 with (folder / LOCK).open() as held:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder)
+
+
+def reading(text: str) -> int:
+    """Return a descriptor that reads a text, which is in no file that anybody else could open."""
+    with tempfile.TemporaryFile() as held:
+        held.write(text.encode())
+        held.flush()
+        descriptor = os.dup(held.fileno())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def read_line() -> bytes:

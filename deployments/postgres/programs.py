@@ -66,22 +66,29 @@ def connection_files(opened: Session, *, target: str, name: str, settings: str =
 
 
 class Program:
-    """A program under way. `said` are the last lines it wrote to standard error."""
+    """A program under way. `said` are the last lines it wrote to standard error.
 
-    def __init__(self, process: "subprocess.Popen[str]", tell: Callable[[str], None]) -> None:
+    `answer` is what it wrote to standard output, where that is listened to; None if that was too much.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]", tell: Callable[[str], None], *, most_answer: int = 0) -> None:
         """Begin to read what it writes."""
         self.said: deque[str] = deque(maxlen=MOST_LINES)
+        self.answer: str | None = ""
         self._process = process
         self._tell = tell
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._readers = [threading.Thread(target=self._read, daemon=True)]
+        if most_answer:
+            self._readers.append(threading.Thread(target=self._listen, args=[most_answer], daemon=True))
+        for reader in self._readers:
+            reader.start()
 
     def wait(self, stop: Stop, *, meanwhile: Callable[[], None] = lambda: None) -> int:
         """Return its exit status. Raises what `stop` raises, a fifth of a second after it was asked at the latest."""
         while True:
             with suppress(subprocess.TimeoutExpired):
                 status = self._process.wait(LOOK_SECONDS)
-                self._reader.join(END_SECONDS)
+                self._have_read()
                 return status
             stop.require_may_start()
             meanwhile()
@@ -96,7 +103,20 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._reader.join(END_SECONDS)
+        self._have_read()
+
+    def _have_read(self) -> None:
+        for reader in self._readers:
+            reader.join(END_SECONDS)
+
+    def _listen(self, most: int) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as written:
+            heard = written.read(most + 1)
+            self.answer = heard if len(heard.encode()) <= most else None
+            while written.read(most):  # it goes nowhere, and holds nobody up
+                pass
 
     def _read(self) -> None:
         if self._process.stderr is None:
@@ -114,29 +134,33 @@ def running(
     *,
     files: Mapping[str, str],
     tell: Callable[[str], None] = lambda _: None,
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    most_answer: int = 0,
 ) -> Iterator[Program]:
     """Run a program for the length of the block; what of it is left then is ended.
 
     `files` are told to it by variables, and exist for as long as it runs. `tell` is called with every line it writes to
-    standard error, in a thread of its own.
+    standard error, in a thread of its own. It reads what is `given` from its standard input; its `environment` is added
+    to what every program gets. Up to `most_answer` bytes of its standard output are kept.
     """
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", leash.__file__, program, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if most_answer else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=environment | {"LC_ALL": "C"} | ({"PGSERVICE": "target"} if files else {}),
+        env=inherited | {"LC_ALL": "C"} | dict(environment or {}) | ({"PGSERVICE": "target"} if files else {}),
         umask=0o077,
         start_new_session=True,
         encoding="utf-8",
         errors="replace",
     )
-    started = Program(process, tell)
+    started = Program(process, tell, most_answer=most_answer)
     try:
         if process.stdin is not None:
             with suppress(BrokenPipeError):  # it ended at once; its status says so
-                process.stdin.write(json.dumps(dict(files)) + "\n")
+                process.stdin.write(json.dumps({**files, **({} if given is None else {"": given})}) + "\n")
                 process.stdin.flush()
         yield started
     finally:

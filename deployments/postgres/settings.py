@@ -28,7 +28,18 @@ KNOWS_TRANSACTION_TIMEOUT = 170000
 PATIENCE = """
 SELECT pg_catalog.set_config('lock_timeout', '2s', false), pg_catalog.set_config('statement_timeout', '60s', false),
        CASE WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')
-            THEN pg_catalog.set_config('synchronous_commit', 'on', false) END
+            THEN pg_catalog.set_config('synchronous_commit', 'on', false) END,
+       -- How the driver reads times. In which order a date is written by others stays as it is set.
+       pg_catalog.set_config('DateStyle', 'ISO', false), pg_catalog.set_config('IntervalStyle', 'postgres', false)
+"""
+# What a value or an expression looks like as text, for as long as a transaction: what is hashed or compared must not
+# depend on what is set for the database or a role.
+PLAIN_TEXT = """
+SELECT pg_catalog.set_config('DateStyle', 'ISO, YMD', true), pg_catalog.set_config('IntervalStyle', 'postgres', true),
+  pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('extra_float_digits', '1', true),
+  pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('xmloption', 'content', true),
+  pg_catalog.set_config('lc_monetary', 'C', true), pg_catalog.set_config('quote_all_identifiers', 'off', true),
+  pg_catalog.set_config('standard_conforming_strings', 'on', true)
 """
 # With these a server finds out within seconds that we are gone, even while it works (E14). Some refuse them. A session
 # whose loss it does not see all the same, because something between us keeps the line open, is ended by its own limit

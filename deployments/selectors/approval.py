@@ -7,6 +7,7 @@ from typing import Any
 
 from checks.losses import losses
 from checks.policy import Requirements, Unmet
+from checks.rehearsal.proof import Proof
 from checks.schema import fingerprint, touched
 from deployments.authority import Action, eligible, roles
 from deployments.models import Approval, AuditEvent, Database, MigrationRun, Observation, Script, User
@@ -25,6 +26,7 @@ from deployments.selectors.runs import unmet_of
 from deployments.selectors.touched import Relation, relations_of
 from deployments.states import RunState
 
+MOST_QUERIES = 4  # that are planned worse, named beside a decision; the rehearsal has them all
 MOST_STAGING_RUNS = 50  # newest first, to find where the same migrations ran
 
 
@@ -164,17 +166,23 @@ def _known(run: MigrationRun, plan: Mapping[str, Any], observed: Mapping[Databas
     known = [_observed(database, seen, entries[database.pk], plan) for database, seen in observed.items()]
     if run.kind == RunKind.DEPLOY:
         known.append(_elsewhere(run, plan))
-        known += [_rehearsed(one) for one in proofs_of(run)]
+        proofs = proofs_of(run)
+        known += [_rehearsed(one) for one in proofs]
+        known += [_planned_queries(one, one.proof) for one in proofs if one.proof is not None]
     known += [_backed_up(database) for database in observed]
     return known
 
 
 def _backed_up(database: Database) -> Known:
     title = f"Last backup of {database.name}"
-    kept = kept_backups().filter(job__database=database, scope=BackupScope.DATABASE).order_by("-pk").first()
+    whole = (BackupScope.DATABASE, BackupScope.SERVER)
+    kept = kept_backups().filter(job__database=database, scope__in=whole).order_by("-pk").first()
     if kept is None:
         return Known(title, "not-measured", "Locktender has none.")
     outcome = proven_by(list(kept.checks.order_by("-pk")))
+    if kept.scope == BackupScope.SERVER and outcome not in UNSOUND:
+        told = f"Made by the driver {kept.driver}, restore point {kept.restore_point}; not restored by us."
+        return Known(title, "noted", told, kept.snapshot_at)
     if outcome is CheckOutcome.EQUAL:
         return Known(title, "passed", "Verified: restored, and equal.", kept.snapshot_at)
     if outcome in UNSOUND:
@@ -189,6 +197,22 @@ def _rehearsed(one: Proven) -> Known:
         return Known(title, "not-measured", "It was not rehearsed with exactly these scripts.")
     told = f"{one.proof.sentence[:1].upper()}{one.proof.sentence[1:]}."
     return Known(title, "passed" if one.is_proven else "failed", told, one.made_at, one.run)
+
+
+def _planned_queries(one: Proven, proof: Proof) -> Known:
+    """Return whether queries of the application are planned worse with the new schema, by the newest rehearsal."""
+    title = f"Plans of queries on {one.database.name}"
+    unknown = "; ".join(proof.unplanned[:MOST_QUERIES])
+    if not proof.queries:
+        return Known(title, "not-measured", f"None was compared: {unknown or 'none is known'}.", one.made_at, one.run)
+    if proof.plans:
+        told = "; ".join(f"{found.query}: {found.sentence}" for found in proof.plans[:MOST_QUERIES])
+        more = len(proof.plans) - MOST_QUERIES
+        told += f"; and {more} more" if more > 0 else ""
+        return Known(title, "failed", f"Worse: {told}.", one.made_at, one.run)
+    told = f"{proof.queries} compared on the clone: none reads a large table whole that it did not, or costs twice."
+    told += f" Not known: {unknown}." if unknown else ""
+    return Known(title, "partly" if unknown else "passed", told, one.made_at, one.run)
 
 
 def _observed(database: Database, seen: Observation | None, entry: Mapping[str, Any], plan: Mapping[str, Any]) -> Known:

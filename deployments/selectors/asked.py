@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.policy import NOT_ASKED, Requirements, Unmet
+from checks.policy.backups import PG_DUMP
 from checks.policy.collisions import Response
 from checks.words import counted, plural
 from deployments.models import Approval, Database, MigrationRun
@@ -51,9 +52,11 @@ def _of_deploy(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str],
         yield Asked("Rollback script with every migration", "met" if ways_back == count else "unmet", told)
     if needs.backup:
         told = "The run takes it before its first statement, and stops without it."
+        if needs.backup_driver != PG_DUMP:
+            told = f"The driver {needs.backup_driver} makes it before the first statement; without it the run stops."
         yield Asked("Backup before the first statement", "in-run", told)
     if needs.verified_backup_gb is not None:
-        yield _verified(run, needs.verified_backup_gb)
+        yield _verified(run, needs)
     if needs.rehearsal_hours is not None:
         yield _rehearsed(run, needs.rehearsal_hours, unmet.get("rehearsal", ""))
     if needs.watch_seconds:
@@ -75,12 +78,17 @@ def _when(run: MigrationRun, needs: Requirements, unmet: Mapping[str, str]) -> I
         yield Asked("Nothing in the way before it begins", "in-run", told)
 
 
-def _verified(run: MigrationRun, gigabytes: int) -> Asked:
+def _verified(run: MigrationRun, needs: Requirements) -> Asked:
     """Return what is asked of the backup, and honestly nothing where it cannot be restored."""
     title = "Backup restored and equal"
+    if needs.backup_driver != PG_DUMP:
+        return Asked(title, "void", f"The driver {needs.backup_driver} makes it: it is not restored by Locktender.")
     if not run.environment.rehearsal_connection:
         return Asked(title, "void", "No rehearsal server is named here: the backup is read to its end, and no more.")
-    told = f"Up to {gigabytes} GB the run restores it before its first statement, and stops if anything differs."
+    whole, sampled = needs.verified_backup_gb, needs.sampled_backup_gb
+    told = f"Up to {whole} GB the run restores it before its first statement, and stops if anything differs."
+    if sampled is not None and sampled > (whole or 0):
+        told += f" Up to {sampled} GB it compares the number of all rows, and a sample of them."
     return Asked(title, "in-run", told)
 
 

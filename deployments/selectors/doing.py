@@ -8,6 +8,7 @@ from typing import Any
 from checks.words import span_words
 from deployments.models import Step
 from deployments.selectors.rail import Stage
+from deployments.selectors.restoring import Restoring, restoring_of
 from deployments.selectors.verdict_parts import Fact, Verdict
 from deployments.states import StepState
 
@@ -70,6 +71,7 @@ class Doing:
     earlier: tuple[Measured, ...]  # the newest first
     quick: float | None  # seconds as estimated, at measured rates and on a slower server
     slow: float | None
+    restoring: Restoring | None = None  # how far a restore is
 
     @property
     def first(self) -> Working | None:
@@ -109,7 +111,7 @@ class Doing:
 def doing_of(step: Step, judgement: Mapping[str, Any]) -> Doing | None:
     """Return what a running step does as its guard told last, None of one that is over or has no guard."""
     told = step.progress
-    if step.state != StepState.RUNNING or not ("sql" in told or "tables" in told):
+    if step.state != StepState.RUNNING or not {"sql", "tables", "restoring"} & told.keys():
         return None
     sessions = tuple(_working(one) for one in told.get("doing", ()))
     quick, slow = _estimated(told, judgement)
@@ -120,6 +122,7 @@ def doing_of(step: Step, judgement: Mapping[str, Any]) -> Doing | None:
         earlier=tuple(_measured(one) for one in told.get("earlier", ())),
         quick=quick,
         slow=slow,
+        restoring=restoring_of(step),
     )
 
 

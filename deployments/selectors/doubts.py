@@ -107,7 +107,9 @@ def newest_look(job: Job) -> TargetRequest | None:
     since = moved.order_by("-seq").values_list("at", flat=True).first()
     if since is None:
         return None
-    looks = TargetRequest.objects.filter(job=job, created_at__gte=since, answered_at__isnull=False)
+    looks = TargetRequest.objects.filter(
+        job=job, kind=RequestKind.LOOK, created_at__gte=since, answered_at__isnull=False
+    )
     return looks.order_by("-id").first()
 
 

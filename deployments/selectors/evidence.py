@@ -6,12 +6,15 @@ from typing import Any
 
 from deployments.models import Step
 from deployments.selectors.bill import bill_facts, bill_tables
+from deployments.selectors.clone_times import bytes_of
+from deployments.selectors.dropped_tables import dropped_tables, told_facts
 from deployments.selectors.price_tables import price_tables, restore_facts
 from deployments.selectors.proof_tables import proof_facts, proof_tables
 
 PROVEN = {
     "readable": "read to the end when it was made, never restored",
     "restored": "restored; not all of it could be compared",
+    "sampled": "restored; a sample of it compared",
     "equal": "restored and equal",
 }
 MOST_ROWS = 100  # of one table; the record has them all
@@ -55,7 +58,8 @@ class Evidence:
 def evidence_of(step: Step) -> Evidence:
     """Return the evidence of a step in the order a reader asks for it; empty if it left none."""
     told: Mapping[str, Any] = step.evidence
-    return Evidence(facts=tuple(_facts(told)), tables=tuple(one for one in _tables(told) if one.rows))
+    size = bytes_of(step.job.database) if "proof" in told else None
+    return Evidence(facts=tuple(_facts(told)), tables=tuple(one for one in _tables(told, size) if one.rows))
 
 
 def _facts(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
@@ -65,8 +69,10 @@ def _facts(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
         yield from _preflight(told)
     if "proof" in told:
         yield from ((label, Cell(*value)) for label, value in proof_facts(told["proof"]))
-    yield from ((label, Cell(*value)) for label, value in restore_facts(told))
-    if "place" in told:
+    yield from ((label, Cell(*value)) for label, value in (*restore_facts(told), *told_facts(told)))
+    if "restore_point" in told:
+        yield from _driven(told)
+    elif "place" in told:
         yield from _backup(told)
     for name, label in (("not_kept", "Not kept"), ("not_judged", "Not judged"), ("elsewhere", "Not kept, elsewhere")):
         if told.get(name):
@@ -121,14 +127,30 @@ def _backup(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
         yield "Rows compared by hash", Cell(restored["rows"], "number")
         if restored["not_compared"]:
             yield "Not compared", Cell(", ".join(restored["not_compared"]))
+        if restored.get("sampled"):
+            yield "Only sampled", Cell(", ".join(restored["sampled"]), "code")
 
 
-def _tables(told: Mapping[str, Any]) -> Iterable[Table]:
+def _driven(told: Mapping[str, Any]) -> Iterable[tuple[str, Cell]]:
+    yield "Made by", Cell(f"the driver {told['driver']} {told['driver_version']}".strip())
+    yield "Restore point", Cell(told["restore_point"], "code")
+    yield "Named by", Cell("us, in the write-ahead log" if told["restore_point_is_ours"] else "the driver")
+    yield "Proven", Cell(f"the driver says: {told['vouched']}" if told["vouched"] else "not restored by us")
+    if told["driver_backup"]:
+        yield "Its backup", Cell(told["driver_backup"], "code")
+    if told["said"]:
+        yield "It says", Cell(told["said"])
+    yield "As of", Cell(f"{told['snapshot_at']}, LSN {told['snapshot_lsn']}", "code")
+    yield "Place of its answer", Cell(told["place"], "code")
+    yield "Manifest", Cell(told["manifest_sha256"], "digest")
+
+
+def _tables(told: Mapping[str, Any], target_bytes: int | None) -> Iterable[Table]:
     for title, heads, rows in bill_tables(told["bill"]) if "bill" in told else ():
         yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in rows))
-    for title, heads, lost in price_tables(told):
+    for title, heads, lost in (*price_tables(told), *dropped_tables(told)):
         yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in lost))
-    for title, heads, tried in proof_tables(told["proof"]) if "proof" in told else ():
+    for title, heads, tried in proof_tables(told["proof"], target_bytes) if "proof" in told else ():
         yield _table(title, heads, (tuple(Cell(*value) for value in row) for row in tried))
     yield _table("Checks", ("Check", "Verdict", "Found", "#Took"), map(_check, told.get("checks", ())))
     for part, title in (("constraints", "Constraints"), ("indexes", "Indexes"), ("orphans", "Foreign keys")):

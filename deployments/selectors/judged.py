@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from checks.context import World
+from checks.durations import RATES, Rates
 from checks.finding import Finding, Severity
 from checks.model import UNKNOWN
 from checks.phases import Contract
@@ -32,13 +33,14 @@ def judged_on(
     asked: tuple[tuple[str, str], ...],
     seen: Seen,
     is_strict: bool,  # noqa: FBT001 # a part of the key
+    rates: Rates = RATES,
 ) -> Judged:
     """Return the judgement of scripts on the schema of the database where they weigh most.
 
-    `scripts` and `asked` are as `judge_scripts` takes them, `is_strict` as in a World.
+    `scripts` and `asked` are as `judge_scripts` takes them, `is_strict` and `rates` as in a World.
     """
     found = Observation.objects.select_related("database__environment").in_bulk([key for key, _ in seen])
-    worlds = (world_of(found[key], _applied(found[key]), is_strict=is_strict) for key, _ in seen)
+    worlds = (world_of(found[key], applied_scripts(found[key]), is_strict=is_strict, rates=rates) for key, _ in seen)
     return gravest(judge_scripts(scripts, world, asked) for world in worlds)
 
 
@@ -78,7 +80,7 @@ _ReviewKey = tuple[tuple[str, ...], int, tuple[Contract, ...], CiResult | None]
 _REVIEWS: dict[_ReviewKey, tuple[Judged, dict[str, list[dict[str, Any]]]]] = {}
 
 
-def _applied(seen: Observation) -> list[str]:
+def applied_scripts(seen: Observation) -> list[str]:
     """Return the forward scripts that are applied where it was read, in order, if its schema has to be followed."""
     if seen.schema_model() is not None:
         return []

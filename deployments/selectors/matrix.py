@@ -1,12 +1,13 @@
 """Which migration is where: the release against every database of an application, as last observed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from checks.risk import Risk
 from deployments.models import Application, Database, Environment, Job, Migration, MigrationRun, Observation, Release
 from deployments.models.run import RunKind
+from deployments.planning import Edit, edits_in
 from deployments.selectors.classes import classes_of
 from deployments.selectors.history import latest_observations
 
@@ -39,7 +40,13 @@ class Column:
     observation: Observation | None
     foreign: tuple[str, ...]
     pending: int
-    edited: int
+    edits: tuple[Edit, ...] = ()
+    early: tuple[str, ...] = ()  # pending, and before one that is applied: out of order
+
+    @property
+    def edited(self) -> int:
+        """How many migrations were edited after they were applied."""
+        return len(self.edits)
 
     @property
     def is_as_released(self) -> bool:
@@ -120,6 +127,12 @@ def columns_of(
     return release, [_column(one, read.get(one.pk), listed) for one in databases]
 
 
+def column_of(database: Database) -> Column:
+    """Return how far one database is, as last read; without a release nothing of it is pending or foreign."""
+    release, (column,) = columns_of(database.environment.application, [database], latest_observations([database]))
+    return column if release else replace(column, foreign=())
+
+
 def _column(database: Database, seen: Observation | None, listed: Sequence[Migration]) -> Column:
     checksums = _checksums(seen)
     known = {one.name for one in listed}
@@ -128,8 +141,15 @@ def _column(database: Database, seen: Observation | None, listed: Sequence[Migra
         observation=seen,
         foreign=tuple(name for name in checksums if name not in known),
         pending=sum(one.name not in checksums for one in listed) if seen else 0,
-        edited=sum(checksums.get(one.name, one.checksum) != one.checksum for one in listed),
+        edits=tuple(edits_in(listed, seen.history, layout=database.environment.application.layout)) if seen else (),
+        early=tuple(_early(listed, checksums)),
     )
+
+
+def _early(listed: Sequence[Migration], applied: Collection[str]) -> list[str]:
+    """Return what is pending although a later migration is applied."""
+    last = max((place for place, one in enumerate(listed) if one.name in applied), default=-1)
+    return [one.name for one in listed[: max(last, 0)] if one.name not in applied]
 
 
 def _checksums(seen: Observation | None) -> dict[str, str]:

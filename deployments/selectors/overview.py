@@ -1,16 +1,19 @@
 """Does anything need me now? What waits for a person, what runs, and how each environment is."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max, Prefetch, QuerySet
 from django.utils.timezone import now
 
-from deployments.authority import ROLES, Action, may, seen_environments
+from deployments.authority import ROLES, Action, may, roles, seen_environments
 from deployments.models import AuditEvent, Environment, Job, MigrationRun, Step, User
 from deployments.models.run import RunKind
+from deployments.selectors.drift import Drift
+from deployments.selectors.lane import TAKEN_ALONE
 from deployments.selectors.pausing import Resting, resting_of
+from deployments.selectors.place_needs import PlaceNeed, Stands, aged, place_needs, stands_seen
 from deployments.selectors.readings import newest_reading
 from deployments.selectors.runs import blocking_jobs, effect_of
 from deployments.selectors.waiting import Waiting, waiting_runs
@@ -39,7 +42,7 @@ class Need:
 class Needs:
     """Everything that needs somebody; `more` runs wait besides, the newest."""
 
-    shown: tuple[Need, ...]
+    shown: tuple[Need | PlaceNeed, ...]
     more: int
 
 
@@ -78,13 +81,27 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An environment: its last run that is over, its last good one, its open ones, and those of the last 24 hours."""
+    """An environment: its last run that is over, its last good one, its open ones, and those of the last 24 hours.
+
+    `schemas` is how each of its databases stands to what is expected of it.
+    """
 
     environment: Environment
     last: MigrationRun | None
     last_success: MigrationRun | None
     open: tuple[MigrationRun, ...]
     day: tuple[MigrationRun, ...]
+    schemas: tuple[Drift, ...] = ()
+
+    @property
+    def drifted(self) -> int:
+        """How many of its databases differ from what is expected."""
+        return sum(one.is_drifted for one in self.schemas)
+
+    @property
+    def unknown(self) -> int:
+        """Of how many of its databases nobody can say it."""
+        return sum(one.is_unknown for one in self.schemas)
 
 
 def changed_at(user: User) -> str:
@@ -94,16 +111,18 @@ def changed_at(user: User) -> str:
         for newest in (
             AuditEvent.objects.aggregate(newest=Max("seq"))["newest"],
             newest_reading(),
+            aged(),
             user.pk,
         )
     )
 
 
-def needs(user: User) -> Needs:
+def needs(user: User, stands: Stands | None = None) -> Needs:
     """Return what needs somebody, most urgent first: what this person can do something about, then the rest.
 
-    In both, first runs in doubt, which hold their databases, then failed ones that nothing came after, then those that
-    wait for a decision or their start, oldest first.
+    In both, first runs in doubt, which hold their databases, then databases that somebody changed past us, then failed
+    runs that nothing came after, then those that wait for a decision or their start, oldest first. Last, for a
+    day, ways back that nobody else was asked about. `stands` is what `stands_seen` returns; None has it read here.
     """
     seen = seen_environments(user)
     runs = _runs(seen)
@@ -111,7 +130,10 @@ def needs(user: User) -> Needs:
     failed = [_failed(user, run) for run in _last_failures(runs)]
     waiting = waiting_runs(user)
     asked = [_asked_for(one) for one in waiting.shown]
-    return Needs(tuple(sorted([*doubtful, *failed, *asked], key=lambda one: not one.is_mine)), waiting.more)
+    changed = place_needs(user, stands_seen(user) if stands is None else stands)
+    found: list[Need | PlaceNeed] = [*doubtful, *changed, *failed, *asked]
+    found += _taken_alone(user, runs)
+    return Needs(tuple(sorted(found, key=lambda one: not one.is_mine)), waiting.more)
 
 
 def working(user: User) -> list[Working]:
@@ -123,8 +145,8 @@ def working(user: User) -> list[Working]:
     return [_working(run, holders) for run in at_work]
 
 
-def places(user: User) -> list[Place]:
-    """Return the environments this person may see, by application and rank."""
+def places(user: User, stands: Stands | None = None) -> list[Place]:
+    """Return the environments this person may see, by application and rank. `stands` as in `needs`."""
     environments = list(seen_environments(user).select_related("application").order_by("application__slug", "rank"))
     runs = _runs(environments)
     over = runs.exclude(kind=RunKind.REHEARSAL)
@@ -132,6 +154,7 @@ def places(user: User) -> list[Place]:
     good = _newest(over.filter(state=RunState.SUCCEEDED))
     still = list(runs.filter(finished_at=None).order_by("number"))
     day = list(runs.filter(finished_at__gte=now() - DAY).order_by("number"))
+    schemas = stands_seen(user) if stands is None else stands
     return [
         Place(
             environment=one,
@@ -139,6 +162,7 @@ def places(user: User) -> list[Place]:
             last_success=good.get(one.pk),
             open=tuple(run for run in still if run.environment_id == one.pk),
             day=tuple(run for run in [*day, *still] if run.environment_id == one.pk and begun_at(run)),
+            schemas=tuple(stand for place, stand in schemas.items() if place.environment_id == one.pk),
         )
         for one in environments
     ]
@@ -206,6 +230,26 @@ def _failed(user: User, run: MigrationRun) -> Need:
         since=run.finished_at or run.created_at,
         is_mine=run.requested_by_id == user.pk or (can_go_back and bool(may(user, Action.ROLL_BACK, run))),
     )
+
+
+def _taken_alone(user: User, runs: QuerySet[MigrationRun]) -> Iterator[Need]:
+    """Yield the ways back of the last day that one person, or the policy, took without a second one.
+
+    To those who would have been asked, but not to whom it was done in the name of.
+    """
+    told = AuditEvent.objects.filter(action=TAKEN_ALONE, at__gte=now() - DAY).values_list("object_id", flat=True)
+    for run in runs.filter(pk__in=[int(one) for one in told]).exclude(requested_by=user).order_by("number"):
+        if set(roles(user, run)) & ROLES[Action.DECIDE]:
+            by_itself = bool(run.plan["lane"]["automatic"])
+            yield Need(
+                run=run,
+                sign="rolled-back",
+                said="rolled back by itself" if by_itself else f"{run.requested_by} rolls back alone",
+                why="Nobody else was asked: a rehearsal restored everything, and what is lost was accepted.",
+                who=_who(Action.DECIDE),
+                since=run.created_at,
+                is_mine=True,
+            )
 
 
 def _asked_for(waiting: Waiting) -> Need:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from checks.names import readable
+
 Value = tuple[Any, str]
 SURE = {"exact": "exactly", "at-most": "at most", "unknown": "not known"}
 
@@ -37,7 +39,7 @@ def _kept(told: Mapping[str, Any]) -> Iterable[tuple[str, Value]]:
 def price_tables(told: Mapping[str, Any]) -> Iterable[tuple[str, tuple[str, ...], list[tuple[Value, ...]]]]:
     """Yield the tables of what is lost, and of what does not come along: title, heads, rows."""
     rows: list[tuple[Value, ...]] = [
-        ((one["table"], "code"), _number(one["written"]), _number(one["gone"]), (_how(one), "text"))
+        ((readable(one["table"]), "code"), _number(one["written"]), _number(one["gone"]), (_how(one), "text"))
         for one in told.get("price", {}).get("tables", ())
     ]
     yield "What is lost", ("Table", "#Rows written since", "#Rows that are as before again", "How sure"), rows

@@ -6,7 +6,7 @@ A cell is a value and how it is written, as `deployments.selectors.evidence.Cell
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from checks.rehearsal.proof import Proof
+from checks.rehearsal.proof import Proof, here
 
 Value = tuple[Any, str]
 
@@ -27,19 +27,29 @@ def proof_facts(told: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
         yield "Noted", (remark, "text")
     for one in proof.neutralised:
         yield "Cut off", (one, "text")
+    if proof.masked:
+        yield "Masked", (proof.masked, "text")
+    yield "Queries planned before and after", (proof.queries, "number")
+    for one in proof.unplanned:
+        yield "Not planned", (one, "text")
     yield "Clone", (proof.clone_bytes, "size")
     yield "Scripts", (proof.scripts, "digest")
 
 
-def proof_tables(told: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Value, ...]]]]:
-    """Yield what was tried, and what each statement did on the clone."""
+def proof_tables(
+    told: Mapping[str, Any], target_bytes: int | None = None
+) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Value, ...]]]]:
+    """Yield what was tried, what each statement did on the clone, and which queries are planned worse.
+
+    `target_bytes` is how large the target is, as last read: what a time on the clone lets one expect depends on it.
+    """
     proof = Proof.of_evidence(told)
     tried: list[tuple[Value, ...]] = [
         ((one.what, "text"), ("passed" if one.is_good else "failed", "state"), (one.seconds, "seconds"))
         for one in proof.tries
     ]
     yield "What was tried", ("What", "Verdict", "#Took"), tried
-    heads = ("Statement", "Locks", "Rewrites", "#Rows", "#WAL at most", "#Temporary files", "#Took on the clone")
+    heads = ("Statement", "Locks", "Rewrites", "#Rows", "#WAL at most", "#Temporary files", "Took")
     rows: list[tuple[Value, ...]] = []
     for one in proof.traced:
         locks = "; ".join(f"{relation}: {mode}" for relation, mode in one.locks) or "none that were there before"
@@ -51,7 +61,9 @@ def proof_tables(told: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]
                 ("none", "text") if one.rows is None else (one.rows, "number"),
                 ("not-measured", "state") if one.wal_bytes is None else (one.wal_bytes, "size"),
                 ("not-measured", "state") if one.temp_bytes is None else (one.temp_bytes, "size"),
-                (round(one.seconds, 3), "seconds"),
+                (here(one, clone_bytes=proof.clone_bytes, target_bytes=target_bytes), "text"),
             )
         )
     yield "What each statement did", heads, rows
+    worse: list[tuple[Value, ...]] = [((one.query, "code"), (one.sentence, "text")) for one in proof.plans]
+    yield "Queries that are planned worse", ("Query", "Found"), worse

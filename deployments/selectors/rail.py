@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from checks.rehearsal.proof import Outcome
 from deployments.models import Job, Step
 from deployments.models.run import RunKind
+from deployments.selectors.restoring import restoring_of
 from deployments.states import JobState, StepState
 
 MIGRATE = "migrate"
@@ -24,7 +25,16 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     RunKind.REHEARSAL: ("rehearse",),
     RunKind.RESTORE: ("preflight", "stop writes", "restore", "price", SWAP, "differences", "health check"),
-    RunKind.ROLLBACK: ("preflight", "keep", "checks before", MIGRATE, "checks after", "health check"),
+    RunKind.ROLLBACK: (
+        "preflight",
+        "count",
+        "keep",
+        "application",
+        "checks before",
+        MIGRATE,
+        "checks after",
+        "health check",
+    ),
 }
 """What the pipelines will walk, by kind: the names of their steps. A test compares it with the pipelines."""
 
@@ -131,6 +141,8 @@ def _note(step: Step) -> str:
 
 def how_far(step: Step) -> str:
     """Return the progress of a running step in a few words, "" if it has told none."""
+    if restoring := restoring_of(step):
+        return restoring.in_short
     return next((words.format(**step.progress) for name, words in HOW_FAR if name in step.progress), "")
 
 

@@ -10,6 +10,8 @@ from checks.model.saved import NUMBERS_PER_MAJOR
 from deployments.models import Database, Environment, Observation
 from deployments.selectors.history import latest_observations
 
+TOO_OLD = timedelta(hours=1)
+"""A reading that is older says nothing of now. Targets are read every five minutes."""
 FRESH = timedelta(minutes=15)
 """Targets are read every five minutes: a reading older than this says that something keeps them from being read."""
 

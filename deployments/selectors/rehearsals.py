@@ -1,6 +1,6 @@
 """What is proven about the way back of a plan, on each of its databases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,12 +54,16 @@ def scripts_of(plan: Mapping[str, Any]) -> str:
     )
 
 
-def proofs_of(run: MigrationRun) -> tuple[Proven, ...]:
-    """Return what is proven about the scripts of a deploy run, for each database of its plan, in its order."""
+def proofs_of(run: MigrationRun, migrations: Sequence[Mapping[str, Any]] | None = None) -> tuple[Proven, ...]:
+    """Return what is proven about the scripts of a deploy run, for each database of its plan, in its order.
+
+    `migrations` are other scripts for the same run, as a plan names them.
+    """
+    told = run.plan if migrations is None else {"migrations": migrations}
     ids = [entry["id"] for entry in run.plan["databases"]]
     databases = Database.objects.in_bulk(ids)
     found = (
-        Rehearsal.objects.filter(scripts=scripts_of(run.plan), job__database__in=ids)
+        Rehearsal.objects.filter(scripts=scripts_of(told), job__database__in=ids)
         .select_related("job__run")
         .order_by("job__database", "-id")
         .distinct("job__database")

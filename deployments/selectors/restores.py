@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from checks.names import readable
 from deployments.models import Backup, KeptDatabase, MigrationRun, TargetRequest
 from deployments.models.backup import BackupCheck, BackupScope
 from deployments.models.run import RunKind
@@ -66,7 +67,7 @@ class Measured:
     @property
     def tables(self) -> list[dict[str, Any]]:
         """The tables in which something was written, or may have been."""
-        return list(self.price.get("tables", ()))[:MOST_TOLD]
+        return [one | {"table": readable(one["table"])} for one in self.price.get("tables", ())[:MOST_TOLD]]
 
     @property
     def more(self) -> int:
@@ -95,7 +96,7 @@ class Measured:
     @property
     def unknown(self) -> list[str]:
         """The tables of which nothing is known."""
-        return [one["table"] for one in self.price.get("tables", ()) if one["sure"] == "unknown"]
+        return [readable(one["table"]) for one in self.price.get("tables", ()) if one["sure"] == "unknown"]
 
 
 def source_of(run: MigrationRun) -> Source | None:
@@ -113,6 +114,12 @@ def closed(run: MigrationRun, source: Source | None) -> str:
     if source is None:
         if run.kind == RunKind.RESTORE:
             return f"The database that run {run} replaced is not kept any more."
+        driven = Backup.objects.filter(job__run=run, scope=BackupScope.SERVER, expiry__isnull=True).last()
+        if driven is not None:
+            return (
+                f"The driver {driven.driver} made the backup of run {run}: restore point {driven.restore_point}. "
+                "It is of the whole server, and restored with that tool by hand: see docs/backup-drivers.md."
+            )
         return f"Run {run} kept no backup of the whole database, or it was removed."
     if run.jobs.count() > 1:
         return f"Run {run} is of several databases. Restore each by hand, as docs/operations.md says."

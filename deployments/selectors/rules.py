@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from checks.budget import Budget
 from checks.policy import NOT_ASKED, PolicyUnreadable, Requirements, blocking_budget, plain_rows_limit, requirements
+from checks.policy.backups import PG_DUMP
 from checks.policy.collisions import Response
 from checks.risk import Risk
 from deployments.models import Environment, Policy
@@ -66,8 +67,8 @@ def words_of(needs: Requirements) -> dict[str, str]:
         "Approvals": approvals_in_words(needs.approvals),
         "Earlier environments": "must have it first" if needs.staging_first else NOTHING,
         "Rollback script": "with every migration" if needs.rollback else NOTHING,
-        "Backup": "before anything is changed" if needs.backup else NOTHING,
-        "Verified backup": verified_in_words(needs.verified_backup_gb),
+        "Backup": f"before anything is changed{_by(needs.backup_driver)}" if needs.backup else NOTHING,
+        "Verified backup": verified_in_words(needs),
         "Rehearsal": rehearsal_in_words(needs.rehearsal_hours),
         "Watch": watch_in_words(needs.watch_seconds),
         "Contract": soak_in_words(needs.contract_soak_seconds),
@@ -90,11 +91,20 @@ def rehearsal_in_words(hours: int | None) -> str:
     return f"way back proven in the last {hours}\u00a0h, where a rehearsal server is named"
 
 
-def verified_in_words(gigabytes: int | None) -> str:
+def verified_in_words(needs: Requirements) -> str:
     """Return what is asked of a backup beyond being read to its end."""
-    if gigabytes is None:
+    if needs.backup and needs.backup_driver != PG_DUMP:
+        return f"not by Locktender: the driver {needs.backup_driver} makes it"
+    if needs.verified_backup_gb is None:
         return NOTHING
-    return f"restored and compared, up to {gigabytes}\u00a0GB, where a rehearsal server is named"
+    told = f"restored and compared, up to {needs.verified_backup_gb}\u00a0GB"
+    if needs.sampled_backup_gb is not None and needs.sampled_backup_gb > needs.verified_backup_gb:
+        told += f", and by a sample up to {needs.sampled_backup_gb}\u00a0GB"
+    return f"{told}, where a rehearsal server is named"
+
+
+def _by(driver: str) -> str:
+    return "" if driver == PG_DUMP else f", by the driver {driver}"
 
 
 def soak_in_words(seconds: int | None) -> str:

@@ -18,6 +18,7 @@ from deployments.models.approval import Verdict as Decided
 from deployments.models.run import RunKind
 from deployments.selectors.batches import Batching, batching_of
 from deployments.selectors.blockers import Blocker, Ended, blockers_of, ends_of
+from deployments.selectors.conflicts import Conflict, conflicts_of
 from deployments.selectors.doing import Doing, doing_of
 from deployments.selectors.evidence import Evidence, evidence_of
 from deployments.selectors.history import latest_observation
@@ -27,6 +28,7 @@ from deployments.selectors.rehearsals import Rehearsing, rehearsing
 from deployments.selectors.run_actions import Door, doors
 from deployments.selectors.run_verdict import verdict_of
 from deployments.selectors.runs import blocking_job, reverting, unmet_of
+from deployments.selectors.taken_back import TakenBack, taken_back_around
 from deployments.selectors.verdict_parts import Verdict, Work
 from deployments.selectors.waits import Waits, waits_of
 from deployments.states import RUN_ACTIVE, JobState, RunState, StepState
@@ -106,6 +108,8 @@ class RunPage:
     back: MigrationRun | None  # the one of these that has undone the run
     is_final: bool
     way_back: Rehearsing | None  # what is proven of it, where the run is a deploy
+    taken_back: tuple[TakenBack, ...]  # what of it was taken back, and would be applied again
+    conflicts: tuple[Conflict, ...]  # other open runs that touch the same
     version: str
 
 
@@ -143,6 +147,7 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
     last_latency = LatencyReading.objects.filter(job__run=run).aggregate(last=Max("id"))["last"]
     looks = TargetRequest.objects.filter(job__run=run).aggregate(asked=Max("id"), answered=Max("answered_at"))
     way_back = rehearsing(run)
+    again, conflicts = taken_back_around(run, reverted_by), conflicts_of(run)
     waits_for_decision = run.state == RunState.AWAITING
     approvals = tuple(run.approvals.all())
     wants_people = any(one.rule.startswith("approval-") for one in unmet)
@@ -159,6 +164,8 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         successor and successor.pk,
         way_back and ([one.run for one in way_back.proofs], way_back.open),
         [(one.pk, one.state) for one in reverted_by],
+        [(one.database.pk, one.names) for one in again],
+        [(one.run.pk, one.names) for one in conflicts],
     )
     return RunPage(
         run=run,
@@ -181,6 +188,8 @@ def run_page(run: MigrationRun, user: User) -> RunPage:
         back=reverting(reverted_by),
         is_final=_is_final(run, successor, now),
         way_back=way_back,
+        taken_back=again,
+        conflicts=conflicts,
         version=hashlib.sha256(repr(moving).encode()).hexdigest()[:16],
     )
 

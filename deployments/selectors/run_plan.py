@@ -1,13 +1,14 @@
 """The plan of a run as pages show it: its migrations with what was found in each, and the scripts byte for byte."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models.functions import Length
 
 from deployments.models import MigrationRun, Script
 from deployments.models.run import RunKind
+from deployments.selectors.clone_times import clone_times
 from deployments.selectors.judgement import About, about
 from deployments.selectors.reported import item_of, tests_of
 
@@ -34,6 +35,7 @@ class PlannedMigration:
     back: str
     verify: str
     batches: tuple[Mapping[str, Any], ...] = ()
+    on_clone: Mapping[int, str] = field(default_factory=dict)  # by line: how long, and what that lets one expect here
 
     @property
     def is_calm(self) -> bool:
@@ -68,12 +70,14 @@ def plan_of(run: MigrationRun) -> Plan:
     judgement = run.judgement
     is_back = run.kind == RunKind.ROLLBACK
     tests = item_of(tests_of(run.environment.application, judgement.get("commit", "")))
+    times = clone_times(run)
     return Plan(
         direction="rollback" if is_back else "forward",
         migrations=tuple(
             replace(
                 _planned(number, entry, judgement, plan["class"], tests, is_back=is_back),
                 batches=tuple(one for one in plan.get("batches", ()) if one["migration"] == entry["name"]),
+                on_clone=times.get(entry["name"], {}),
             )
             for number, entry in enumerate(plan["migrations"], start=1)
         ),

@@ -21,6 +21,8 @@ from deployments.states import JobState, RunState
 DOES = {
     "preflight": "It looks at the database, the store and the application.",
     "backup": "It dumps the database and reads the dump to its end.",
+    "count": "It counts what the scripts drop, and which rows would not fit the old schema.",
+    "application": "It asks the deployment system to bring the earlier version of the application back.",
     "keep": "It keeps what the rollback scripts destroy, up to a limit.",
     "checks before": "It notes what must hold afterwards.",
     MIGRATE: "Each migration is committed together with its history row.",

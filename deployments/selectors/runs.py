@@ -9,6 +9,7 @@ from deployments.models.approval import Verdict
 from deployments.models.run import OCCUPIES, RunKind
 from deployments.selectors.clock import database_now
 from deployments.selectors.history import applied_before
+from deployments.selectors.lane import lapsed
 from deployments.selectors.rehearsals import unproven
 from deployments.states import RUN_FINAL, RunState
 
@@ -52,6 +53,8 @@ def _unmet(
     names = {entry["name"] for entry in plan["migrations"]}
     needs = Requirements.of_plan(plan["requirements"])
     hours = needs.rehearsal_hours
+    if why := lapsed(run):
+        return (Unmet("lane", why),)
     return unmet(
         needs,
         given=[Given(person=one.approver.username, role=one.role) for one in approvals],

@@ -8,17 +8,26 @@ from django.conf import settings
 from checks.schema import Difference, IgnoreRules, Snapshot, difference
 from checks.schema.recorded import ORDER
 from checks.schema.snapshot import FORMAT
-from deployments.models import SchemaRecord, SchemaSnapshot
+from deployments.models import DriftRules, Environment, SchemaRecord, SchemaSnapshot
 
 
-def ignore_rules() -> IgnoreRules:
-    """Return what is no part of the schema that a database is expected to have, as this installation is set."""
+def ignore_rules(environment: Environment) -> IgnoreRules:
+    """Return what is no part of the schema that a database is expected to have: as this installation is set, and as
+    somebody decided for its environment.
+    """
     configured = settings.CONFIGURATION
+    own = rules_of(environment)
     return IgnoreRules(
-        partitions=configured.ignored_partitions,
-        roles=tuple(configured.managed_roles),
-        objects=tuple(configured.ignored_objects),
+        partitions=configured.ignored_partitions or own.partitions,
+        roles=tuple(dict.fromkeys((*configured.managed_roles, *own.roles))),
+        objects=tuple(dict.fromkeys((*configured.ignored_objects, *own.objects))),
     )
+
+
+def rules_of(environment: Environment) -> IgnoreRules:
+    """Return what somebody decided to ignore in one environment, beside what the installation ignores everywhere."""
+    newest = DriftRules.objects.filter(environment=environment).order_by("-id").first()
+    return IgnoreRules() if newest is None else IgnoreRules.of_data(newest.rules)
 
 
 def snapshot_of(kept: SchemaSnapshot, names: Iterable[str] | None = None) -> Snapshot:

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db import transaction
 
+from checks.policy.backups import PG_DUMP
 from deployments.actors import Actor
 from deployments.authority import Action, require
 from deployments.models import Backup, BackupCheck, BackupExpiry, BackupHold, Job
 from deployments.models.backup import UNSOUND, BackupLevel, BackupScope, CheckOutcome
-from deployments.selectors.backups import is_held
+from deployments.selectors.backups import bound_to, is_held
 from deployments.services.audit import record
 from deployments.services.transition import Stale, locked_run
 
@@ -32,6 +33,8 @@ def keep_backup(
     client_version: str,
     manifest_sha256: str,
     actor: Actor,
+    driver: str = PG_DUMP,
+    restore_point: str = "",
 ) -> Backup:
     """Write the row of a backup with its audit event and return it; one that was written before is returned as it is.
 
@@ -57,6 +60,8 @@ def keep_backup(
             server_version=server_version,
             client_version=client_version,
             manifest_sha256=manifest_sha256,
+            driver=driver,
+            restore_point=restore_point,
         )
         record(actor, "backup.kept", backup, after=_told(backup))
     return backup
@@ -93,10 +98,10 @@ def hold_backup(backup: Backup, *, is_held: bool, reason: str, actor: Actor) -> 
 
 
 def expire(backup: Backup, *, rule: str, actor: Actor) -> bool:
-    """Say that the files of a backup are removed by this rule; False if it is held, or was removed before."""
+    """Say that the files of a backup are removed by this rule; False if it is held, bound, or was removed before."""
     with transaction.atomic():
-        locked_run(backup.job.run_id)  # a hold that comes now waits, and finds it gone
-        if is_held(backup) or BackupExpiry.objects.filter(backup=backup).exists():
+        locked_run(backup.job.run_id)  # a hold or a restore that comes now waits, and finds it gone
+        if is_held(backup) or bound_to(backup) or BackupExpiry.objects.filter(backup=backup).exists():
             return False
         BackupExpiry.objects.create(backup=backup, rule=rule)
         record(actor, "backup.expired", backup, after={"place": backup.place, "rule": rule})
@@ -112,4 +117,4 @@ def _told(backup: Backup) -> dict[str, Any]:
         "files": backup.files,
         "snapshot_at": backup.snapshot_at.isoformat(),
         "manifest_sha256": backup.manifest_sha256,
-    }
+    } | ({"driver": backup.driver, "restore_point": backup.restore_point} if backup.restore_point else {})

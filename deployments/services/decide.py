@@ -105,11 +105,14 @@ def start(run: MigrationRun, *, actor: Actor) -> MigrationRun:
     The way back from a run that is paused, or needs attention, ends that one and keeps its slot. Rehearsals of its
     environment are asked to stop.
 
+    Only a person starts a run, but for a rollback that its policy wants to begin by itself.
+
     Raises NotAllowed, NotYet with everything that is unmet, IllegalTransition if it was started or ended before.
     """
     with transaction.atomic():
         held, giving_way = locked_with_reverted(run)
-        person = require(actor, Action.REQUEST, held)
+        begins_by_itself = actor.user is None and held.plan.get("lane", {}).get("automatic")
+        person = held.requested_by if begins_by_itself else require(actor, Action.REQUEST, held)
         if held.state == RunState.AWAITING and (waits := unmet_of(held)):
             raise NotYet(number=held.number, waits=tuple(one.text for one in waits))
         lock_databases(entry["id"] for entry in held.plan["databases"])

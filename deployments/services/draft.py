@@ -1,6 +1,7 @@
 """What a run would do if it was asked for now: a plan as a value. Nothing is written here."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db.models import prefetch_related_objects
 
 from checks.batching.limit import over_limit
 from checks.policy import Requirements, is_strict, plain_rows_limit, requirements, way_back
+from checks.policy.lane import Standing, second_person
 from deployments.digest import canonical, digest_of
 from deployments.judging import Judged
 from deployments.models import (
@@ -37,6 +39,8 @@ from deployments.selectors.budget import budget_for, wants_more
 from deployments.selectors.contracts import require_time_for_contracts
 from deployments.selectors.history import latest_observation
 from deployments.selectors.judged import judged_on, refused_where_strict, reviews_of, seen_of
+from deployments.selectors.lane import standing_of
+from deployments.selectors.measured_rates import rates_of
 from deployments.selectors.reported import as_result, tests_of
 from deployments.selectors.runs import failed_afterwards, reverting
 from deployments.services.adopt import require_not_ahead
@@ -59,6 +63,12 @@ class Draft:
     observations: Mapping[Database, Observation]
     reviews: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)  # the checklist of each migration
     commit: str = ""  # of the release; "" for a plain folder
+    standing: Standing | None = None  # of a way back: whether one person takes it alone
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The migrations as the plan names them."""
+        return list(json.loads(self.plan_text)["migrations"])
 
 
 def draft_deploy(environment: Environment) -> Draft:
@@ -94,8 +104,10 @@ def draft_deploy(environment: Environment) -> Draft:
     return replace(draft, reviews=reviews, commit=release.commit)
 
 
-def draft_rollback(run: MigrationRun) -> Draft:
+def draft_rollback(run: MigrationRun, *, automatic: str = "") -> Draft:
     """Return the way back from what a run applied, as it would be frozen now. Nothing is written.
+
+    `automatic` is the code of the failure after which it begins by itself.
 
     Raises NothingToRevert, NotOnTop, NotObserved, DatabasesDiffer, RollbackMissing, PlanBlocked.
     """
@@ -107,7 +119,7 @@ def draft_rollback(run: MigrationRun) -> Draft:
     for seen in observations.values():
         applied = [entry["name"] for entry in seen.history]
         if later := [name for name in applied[applied.index(back[-1]) :] if name not in back]:
-            raise NotOnTop(names=later, number=run.number)
+            raise NotOnTop(names=later, number=run.number, runs=_runs_of(later, run))
     forward = {entry["name"]: entry for entry in run.plan["migrations"]}
     known = Migration.objects.filter(application=run.environment.application, name__in=back).order_by("id")
     newest = {(one.name, one.forward_id): one for one in known}
@@ -119,7 +131,16 @@ def draft_rollback(run: MigrationRun) -> Draft:
         observations=observations,
         # Those of the run: they could be read then, and a file that was changed since holds no way back up.
         verify={name: forward[name]["verify"] for name in back},
+        reverts=run,
+        automatic=automatic,
     )
+
+
+def _runs_of(names: Collection[str], run: MigrationRun) -> list[str]:
+    """Return the runs after this one that applied some of these migrations, latest first."""
+    later = MigrationRun.objects.filter(environment=run.environment_id, kind=RunKind.DEPLOY, number__gt=run.number)
+    applied = later.filter(jobs__applied__gt=0).distinct().order_by("-number")
+    return [str(one) for one in applied if not {entry["name"] for entry in one.plan["migrations"]}.isdisjoint(names)]
 
 
 def _applied_by(run: MigrationRun) -> tuple[dict[Database, Observation], list[str]]:
@@ -153,6 +174,8 @@ def _draft(
     observations: Mapping[Database, Observation],
     verify: Mapping[str, str | None],
     smoke: str | None = None,
+    reverts: MigrationRun | None = None,
+    automatic: str = "",
 ) -> Draft:
     policy = environment.policies.latest("version")
     part = "forward" if kind == "deploy" else "rollback"
@@ -161,7 +184,8 @@ def _draft(
     scripts = [(one.name, script.text()) for one in migrations if (script := getattr(one, part)) is not None]
     # A way back that is unusual is told, not refused: it was decided with the migration, and somebody waits for it.
     strict = kind == "deploy" and is_strict(policy.rules, protected=environment.is_protected)
-    judged = judged_on(tuple(scripts), tuple(_asked(verify, smoke)), seen_of(observations.values()), strict)
+    asked, rates = tuple(_asked(verify, smoke)), rates_of(environment)
+    judged = judged_on(tuple(scripts), asked, seen_of(observations.values()), strict, rates)
     # A way back is never held up by what a schema that was read says of it: it is tried, and the finding is shown.
     blocking = [one for one in judged.blocking if kind == "deploy" or one[1].code != STATEMENT_WILL_FAIL]
     if strict:  # what the way back may not do is refused while there is time to write it otherwise
@@ -188,6 +212,11 @@ def _draft(
     health = HealthCheck.objects.filter(environment=environment).first()
     if without and (needs.rollback or kind == "rollback"):
         raise RollbackMissing(names=without)
+    would_ask, stands = needs.approvals, None
+    if reverts is not None:
+        back = [{"name": one.name, "rollback": one.rollback_id} for one in migrations]
+        stands = standing_of(reverts, back, asked=would_ask)
+        needs = replace(needs, approvals=() if stands.alone else second_person(would_ask))
     plan = canonical(
         plan_content(
             environment,
@@ -200,9 +229,11 @@ def _draft(
             smoke=smoke,
             health=asdict(health.expectation()) if health else None,
             budget=budget_for(policy.rules, kind, scripts),
+            lane={"alone": stands.alone, "asked": list(would_ask), "automatic": automatic} if stands else None,
         )
     )
-    return Draft(kind, plan, digest_of(plan), policy, judged, needs, tuple(migrations), observations)
+    applied = tuple(migrations)
+    return Draft(kind, plan, digest_of(plan), policy, judged, needs, applied, observations, standing=stands)
 
 
 def _asked(verify: Mapping[str, str | None], smoke: str | None) -> list[tuple[str, str]]:

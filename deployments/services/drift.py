@@ -94,6 +94,7 @@ def accept_drift(database: Database, *, seen: int, reason: str, actor: Actor) ->
 
 def _expect(observation: Observation, **why: Any) -> SchemaExpectation:
     assert observation.snapshot is not None  # noqa: S101 # every reading since 0016 has one
+    rules = ignore_rules(observation.database.environment)
     return SchemaExpectation.objects.create(
-        database=observation.database, snapshot=observation.snapshot, rules=ignore_rules().as_data(), **why
+        database=observation.database, snapshot=observation.snapshot, rules=rules.as_data(), **why
     )

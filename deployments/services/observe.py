@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -14,6 +15,7 @@ from deployments.errors import DeploymentError
 from deployments.models import Database, Job, Observation, PeriodicTask
 from deployments.services.announce import announce_sweep
 from deployments.services.audit import record
+from deployments.services.back_door import raise_alarms
 from deployments.services.drift import settle_expected
 from deployments.services.snapshots import keep_snapshot
 
@@ -85,11 +87,15 @@ def keep_observation(
     sizes: Mapping[str, Any],
     model: Any = None,
     ledger: Any = None,
+    clients: Any = None,
+    begun_at: datetime | None = None,
     actor: Actor,
 ) -> Observation:
     """Store what was read and return it. The first observation settles which server database the entry stands for.
 
-    `model` is the schema as `checks.model.saved.to_data` gives it, `ledger` what the target remembers of us.
+    `model` is the schema as `checks.model.saved.to_data` gives it, `ledger` what the target remembers of us,
+    `clients` who was in it, `begun_at` the control database's time before it was asked. A history that somebody else
+    changed raises an alarm.
     Raises IsControlDatabase, IdentityMoved if it leads elsewhere since, IdentityTaken if another entry stands for that
     place.
     """
@@ -119,8 +125,11 @@ def keep_observation(
             sizes=dict(sizes),
             model=model,
             ledger=ledger,
+            clients=clients,
+            begun_at=begun_at,
         )
         settle_expected(kept)
+        raise_alarms(kept, actor=actor)
         return kept
 
 

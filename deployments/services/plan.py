@@ -8,12 +8,14 @@ from deployments.actors import Actor
 from deployments.authority import Action, require
 from deployments.models import Environment, MigrationRun, User
 from deployments.models.run import RunKind
+from deployments.selectors.lane import why_not_by_itself
 from deployments.services.audit import record
 from deployments.services.draft import Draft, draft_deploy, draft_rollback
 from deployments.services.plan_refusals import (
     AlreadyOpen,
     AlreadyRequested,
     DraftMoved,
+    NotByItself,
     NotSuperseded,
     ReasonMissing,
 )
@@ -91,6 +93,27 @@ def request_rollback(
         reason=reason,
         change_reference=run.change_reference,
         request_key=request_key,
+        actor=actor,
+        reverts=run,
+    )
+
+
+def request_automatic_rollback(run: MigrationRun, *, code: str, actor: Actor) -> MigrationRun:
+    """Freeze the way back that a run's policy wants after a failure, for the person who asked for the run; return it.
+
+    Only where a rehearsal of exactly its scripts restores everything, one person could take it alone, and nothing is
+    lost. Raises NotByItself, and what `draft_rollback` raises.
+    """
+    draft = draft_rollback(run, automatic=code)
+    if why := why_not_by_itself(run, draft.entries, draft.standing):
+        raise NotByItself(number=run.number, why=why)
+    return _freeze(
+        draft,
+        run.environment,
+        requester=run.requested_by,
+        reason=f"By itself, as the policy says after {code}: {run.reason}",
+        change_reference=run.change_reference,
+        request_key=uuid4(),
         actor=actor,
         reverts=run,
     )

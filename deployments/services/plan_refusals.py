@@ -84,15 +84,28 @@ class NothingToRevert(DeploymentError):
         super().__init__(f"Run #{number} has nothing applied that could be rolled back. Nothing was planned. {told}")
 
 
+class NotByItself(DeploymentError):
+    """A way back that the policy wants to begin by itself is one that a person decides about."""
+
+    code = "not-by-itself"
+
+    def __init__(self, *, number: int, why: str) -> None:
+        super().__init__(
+            f"Run #{number} is not rolled back by itself: {why} Nothing was planned. Look at its ways back, and decide."
+        )
+
+
 class NotOnTop(DeploymentError):
     """Later migrations stand on those that would be rolled back."""
 
     code = "not-on-top"
 
-    def __init__(self, *, names: Sequence[str], number: int) -> None:
-        super().__init__(
-            f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. "
+    def __init__(self, *, names: Sequence[str], number: int, runs: Sequence[str] = ()) -> None:
+        first = f"Roll back {', then '.join(f'run {one}' for one in runs)} first." if runs else (
             "Roll those back first, latest first."
+        )  # fmt: skip
+        super().__init__(
+            f"After those of run #{number} these were applied: {', '.join(names)}. Nothing was planned. {first}"
         )
 
 

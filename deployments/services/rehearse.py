@@ -1,7 +1,8 @@
-"""Asking for a rehearsal of a run's plan, and keeping what it proved."""
+"""Asking for a rehearsal of a run's plan, by a person or by the clock, and keeping what it proved."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from checks.rehearsal.proof import Proof
@@ -9,15 +10,18 @@ from deployments.actors import Actor
 from deployments.authority import Action, require
 from deployments.digest import canonical, digest_of
 from deployments.errors import DeploymentError
-from deployments.models import Job, MigrationRun, Rehearsal
+from deployments.models import ControlPlane, Job, MigrationRun, Rehearsal, User
 from deployments.models.run import RunKind
+from deployments.selectors.clock import database_now
+from deployments.selectors.repeats import due_again, masking_and_queries
 from deployments.services.announce import announce_job
 from deployments.services.audit import record
 from deployments.services.plan_refusals import AlreadyOpen, AlreadyRequested
 from deployments.services.transition import Stale, lock_databases, locked_run, move_run
 from deployments.states import RunState
 
-LARGEST_GB = 50  # above it a logical copy takes more than a quarter of an hour (DESIGN, section 8)
+REPEAT_REHEARSALS = "repeat-rehearsals"
+"""The periodic task that has a rehearsal played again before a window, where its proof would be too old then."""
 
 
 class NoRehearsalServer(DeploymentError):
@@ -52,14 +56,43 @@ def request_rehearsal(run: MigrationRun, *, request_key: UUID, actor: Actor) -> 
     with transaction.atomic():
         held = locked_run(run.pk)
         requester = require(actor, Action.REQUEST, held.environment)
+        reason = f"Rehearsal of run {held}: {held.reason}"
+        return _queued(held, requester=requester, reason=reason, request_key=request_key, actor=actor)
+
+
+def repeat_rehearsals(*, actor: Actor) -> list[MigrationRun]:
+    """Have played again what would be proven too long ago in the next window, and return the runs that do it.
+
+    Once for each run and window, by any number of callers, in the name of who asked for the run. A rehearsal that
+    cannot be asked for any more is left out.
+    """
+    plane, asked = ControlPlane.objects.get().pk, []
+    for run, opens_at in due_again(database_now()):
+        reason = f"Rehearsal of run {run} again, because its window opens at {opens_at:%Y-%m-%d %H:%M %Z}"
+        key = uuid5(plane, f"{REPEAT_REHEARSALS} {run.pk} {opens_at.isoformat()}")
+        try:
+            with transaction.atomic():
+                held = locked_run(run.pk)
+                made = _queued(held, requester=held.requested_by, reason=reason, request_key=key, actor=actor)
+        except (AlreadyRequested, AlreadyOpen, NothingToRehearse, NoRehearsalServer):
+            continue
+        asked.append(made)
+    return asked
+
+
+def _queued(held: MigrationRun, *, requester: User, reason: str, request_key: UUID, actor: Actor) -> MigrationRun:
+    """Freeze and queue the rehearsal of a locked run, in the transaction of who calls, and return it."""
+    with transaction.atomic():
         if held.kind != RunKind.DEPLOY or held.state != RunState.AWAITING:
             raise NothingToRehearse(number=held.number)
         if not held.environment.rehearsal_connection:
             raise NoRehearsalServer(environment=str(held.environment))
         plan = held.plan
         # What is played on is to be what the target holds, whatever the policy asks of the deploy's own backup.
-        needs = plan["requirements"] | {"approvals": [], "verified_backup_gb": LARGEST_GB}
+        largest = settings.CONFIGURATION.rehearsal_largest_gb
+        needs = plan["requirements"] | {"approvals": [], "verified_backup_gb": largest}
         told = {"kind": RunKind.REHEARSAL.value, "rehearses": held.number, "health": None, "requirements": needs}
+        told |= masking_and_queries(held.environment.application)
         text = canonical(plan | told)
         _refuse_twins(held, digest=digest_of(text), request_key=request_key)
         try:
@@ -72,7 +105,7 @@ def request_rehearsal(run: MigrationRun, *, request_key: UUID, actor: Actor) -> 
                     digest=digest_of(text),
                     judgement=held.judgement,
                     requested_by=requester,
-                    reason=f"Rehearsal of run {held}: {held.reason}",
+                    reason=reason,
                     change_reference=held.change_reference,
                     request_key=request_key,
                 )

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
@@ -65,15 +66,25 @@ def add_application(slug: str, *, layout: str, source: str, actor: Actor) -> App
 
 
 def add_environment(application: Application, slug: str, *, rank: int, protected: bool, actor: Actor) -> Environment:
-    """Add an environment with the default policy and return it. Raises NotAllowed, AlreadyThere."""
+    """Add an environment with the default policy and return it; it rehearses where the installation says.
+
+    Raises NotAllowed, AlreadyThere.
+    """
     _require(actor, Action.MANAGE_APPLICATION, application)
+    server = settings.CONFIGURATION.rehearsal_server or ""
     try:
         with transaction.atomic():
             environment = Environment.objects.create(
-                application=application, slug=slug, name=slug, rank=rank, is_protected=protected
+                application=application,
+                slug=slug,
+                name=slug,
+                rank=rank,
+                is_protected=protected,
+                rehearsal_connection=server,
             )
             Policy.objects.create(environment=environment, version=1, rules={}, reason="The default policy")
-            record(actor, "environment.added", environment, after={"rank": rank, "protected": protected})
+            told = {"rank": rank, "protected": protected} | ({"rehearsal_server": server} if server else {})
+            record(actor, "environment.added", environment, after=told)
     except IntegrityError as twice:
         raise AlreadyThere(what=f"{application.slug}/{slug}, or rank {rank},") from twice
     return environment
@@ -122,6 +133,24 @@ def set_rehearsal_server(environment: Environment, *, connection: str, actor: Ac
     except IntegrityError as refused:
         raise NotAReference from refused
     environment.rehearsal_connection = connection
+
+
+def set_rollback_hook(environment: Environment, *, url: str, actor: Actor) -> None:
+    """Say whom a rollback asks to bring the earlier version of the application back; "" for nobody.
+
+    Nothing is asked now: where the URL leads is judged each time. Raises NotAllowed, HealthCheckUnusable.
+    """
+    _require(actor, Action.MANAGE_APPLICATION, environment)
+    if url:
+        place = Place.of(url)
+        require_possible(place)
+        if not place.is_tls:
+            raise HealthCheckUnusable(problem="A rollback hook must begin with https://.")
+    with transaction.atomic():
+        held = Environment.objects.select_for_update().get(pk=environment.pk)
+        Environment.objects.filter(pk=held.pk).update(rollback_hook=url)
+        record(actor, "environment.rollback-hook", held, before={"url": held.rollback_hook}, after={"url": url})
+    environment.rollback_hook = url
 
 
 class NotAReference(DeploymentError):

@@ -1,6 +1,7 @@
 """Taking the migrations of a source into the record: by content, so that the same bytes are nothing new."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -39,13 +40,13 @@ def sync(application: Application, *, found: Found, commit: str, actor: Actor) -
         stored = [_store(application, one, found.layout) for one in found.migrations]
         new = tuple(one.name for one in stored if one.name not in known)
         changed = tuple(one.name for one in stored if one.digest not in known.get(one.name, {one.digest}))
-        smoke = None if found.smoke is None else _script(found.smoke)
+        beside = {name: None if body is None else _script(body) for name, body in _beside(found).items()}
         applied = applied_checksums(application)
         violations = tuple(one.name for one in stored if applied.get(one.name, {one.checksum}) != {one.checksum})
         last = application.releases.order_by("-id").first()
         before = last.entries.values_list("migration__name", flat=True) if last else ()
         gone = tuple(name for name in before if name not in {one.name for one in stored})
-        release = _release(application, stored, smoke, commit, last)
+        release = _release(application, stored, beside, commit, last)
         if release != last:
             after = {"new": new, "changed": changed, "violations": violations, "gone": gone, "migrations": len(stored)}
             record(actor, "release.synced", release, after=after)
@@ -54,11 +55,17 @@ def sync(application: Application, *, found: Found, commit: str, actor: Actor) -
 
 def _store_scripts(found: Found) -> None:
     """Store the scripts that are new, in one order: two syncs that have some in common would end in a deadlock."""
-    every = [body for files in found.migrations for body in _parts(files).values()] + [found.smoke]
+    every = [body for files in found.migrations for body in _parts(files).values()]
+    every += _beside(found).values()
     bodies = {hashlib.sha256(body).hexdigest(): body for body in every if body is not None}
     there = set(Script.objects.filter(sha256__in=bodies).values_list("sha256", flat=True))
     new = [Script(sha256=digest, body=bodies[digest]) for digest in sorted(bodies.keys() - there)]
     Script.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def _beside(found: Found) -> dict[str, bytes | None]:
+    """Return what lies beside the migrations, by the fields of a release."""
+    return {"smoke": found.smoke, "masking": found.masking, "queries": found.queries}
 
 
 def _parts(files: MigrationFiles) -> dict[str, bytes | None]:
@@ -83,16 +90,19 @@ def _script(body: bytes) -> Script:
 
 
 def _release(
-    application: Application, migrations: list[Migration], smoke: Script | None, commit: str, last: Release | None
+    application: Application,
+    migrations: list[Migration],
+    beside: Mapping[str, Script | None],
+    commit: str,
+    last: Release | None,
 ) -> Release:
     """Return the last release if it is this one, else a new one."""
     lines = [f"{one.name} {one.digest}" for one in migrations]
-    if smoke is not None:
-        lines.append(f"smoke {smoke.sha256}")
+    lines += [f"{name} {script.sha256}" for name, script in beside.items() if script is not None]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     if last is not None and (last.commit, last.digest) == (commit, digest):
         return last
-    release = Release.objects.create(application=application, commit=commit, digest=digest, smoke=smoke)
+    release = Release.objects.create(application=application, commit=commit, digest=digest, **beside)
     ReleaseMigration.objects.bulk_create(
         ReleaseMigration(release=release, migration=one, position=place)
         for place, one in enumerate(migrations, start=1)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from checks.layouts import named, read_files, smoke_script
+from checks.layouts import MASKING, QUERIES, named, read_files, script_beside, smoke_script
 from deployments.errors import DeploymentError
 from deployments.models import Application
 from deployments.sources.found import Found
@@ -28,4 +28,10 @@ def read(application: Application) -> Found:
         raise SourceUnknown(source=application.source)
     layout = named(application.layout)
     files = read_files(Path(application.source.removeprefix(PREFIX)), layout)
-    return Found(migrations=layout.read(files), smoke=smoke_script(files), layout=layout)
+    return Found(
+        migrations=layout.read(files),
+        smoke=smoke_script(files),
+        layout=layout,
+        masking=script_beside(MASKING, files),
+        queries=script_beside(QUERIES, files),
+    )

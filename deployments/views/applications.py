@@ -10,7 +10,7 @@ from checks.context import World
 from checks.finding import Report
 from checks.report import NOWHERE, Part, judge
 from deployments.authority import Action, Decision, eligible, may, seen_environments
-from deployments.models import Application, Contact, Environment, HealthCheck, Migration, Script, User
+from deployments.models import Application, Contact, DatamodelCheck, Environment, HealthCheck, Migration, Script, User
 from deployments.selectors.classes import world_before
 from deployments.selectors.matrix import Column, Matrix, matrix, newest_reading
 from deployments.selectors.readings import Reading
@@ -75,6 +75,8 @@ def application(request: PageRequest, slug: str) -> HttpResponse:
         "reads": list(zip(names, table.columns, strict=True)),
         "rows": [(row, list(zip(names, row.cells, strict=True))) for row in table.rows],
         "verdict": verdict_of(table),
+        "datamodel": _datamodel(table),
+        "has_datamodel": found.layout == "prisma",
         "standings": standings,
         "policies": [in_force(one) for one in environments],
         "contacts": [one for one in contacts if one.environment is None or one.environment in environments],
@@ -130,6 +132,11 @@ def verdict_of(table: Matrix) -> Say:
     say = "; ".join(told[:FEW]) + (f"; {len(told) - FEW} more" if len(told) > FEW else "") + "."
     state = "drift" if drifted else "not-measured" if unread else "queued"
     return Say(state, say[0].upper() + say[1:], whole, BEHIND if state == "queued" else "")
+
+
+def _datamodel(table: Matrix) -> DatamodelCheck | None:
+    """Return what is known of whether the newest release produces its data model."""
+    return table.release.datamodel_checks.order_by("-id").first() if table.release else None
 
 
 def _seen(request: PageRequest, slug: str) -> tuple[Application, list[Environment]]:

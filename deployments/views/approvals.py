@@ -16,6 +16,7 @@ from deployments.models.run import RunKind
 from deployments.selectors.approval import Case, case_of, changes_since
 from deployments.selectors.approvals import decisions
 from deployments.selectors.asked import ROLE_NAMES
+from deployments.selectors.conflicts import conflicts_of
 from deployments.selectors.run_actions import target_of
 from deployments.selectors.run_page import seen_run, what_of
 from deployments.services.decide import decide
@@ -138,6 +139,7 @@ def _show(
         "allowed": allowed,
         "hat": mine,
         "say": _say(run, case, mine),
+        "conflicts": conflicts_of(run),
         "others": [one for one in case.eligible if one != request.user],
         "refusal": refusal,
         "changes": [(one, _deed(one)) for one in changes or ()],

@@ -13,17 +13,27 @@ from deployments.authority import Action, eligible, may, seen_environments
 from deployments.errors import DeploymentError
 from deployments.models import AuditEvent, Database, TargetRequest
 from deployments.models.target_request import RequestKind
+from deployments.selectors.back_door import back_door_of
 from deployments.selectors.backups import backups_of
+from deployments.selectors.beside import beside_of
 from deployments.selectors.drift import drift_of
 from deployments.selectors.history import latest_observation
 from deployments.selectors.lives import standing_of
+from deployments.selectors.matrix import column_of
+from deployments.selectors.taken_back import taken_back
 from deployments.services.adopt import request_readoption
 from deployments.views.base import PageRequest, actor_of, page, unchanged
 from deployments.views.errors import status_of
 from deployments.views.forms import ConfirmForm
 
 MOST_EVENTS = 10
-EVENTS = ("database.readoption-begun", "database.readopted")
+EVENTS = (
+    "database.readoption-begun",
+    "database.readopted",
+    "database.history-changed",
+    "database.alarm-ended",
+    "database.drift-accepted",
+)
 
 
 class ReadoptForm(ConfirmForm):
@@ -67,11 +77,13 @@ def found_database(request: PageRequest, pk: int) -> Database:
 def _context(request: PageRequest, this: Database) -> dict[str, Any]:
     wishes = TargetRequest.objects.filter(database=this, kind=RequestKind.READOPT).select_related("requested_by")
     wish, seen = wishes.order_by("-id").first(), latest_observation(this)
-    allowed, drift = may(request.user, Action.READOPT, this), drift_of(this)
+    allowed, drift, door = may(request.user, Action.READOPT, this), drift_of(this), back_door_of(this)
     kept = settings.CONFIGURATION
-    backups = backups_of(this, days=kept.backup_days, count=kept.backups_kept)
-    versions = hashlib.sha256("".join(one.version for one in backups).encode()).hexdigest()[:12]
-    moments = (drift.stand, wish and wish.answered_at, versions)
+    backups, beside = backups_of(this, days=kept.backup_days, count=kept.backups_kept), beside_of(this)
+    stand = "".join([*(one.version for one in backups), *(one.version for one in beside)])
+    versions = hashlib.sha256(stand.encode()).hexdigest()[:12]
+    again = taken_back([this])
+    moments = (drift.stand, wish and wish.answered_at, versions, door.newest, door.is_aged)
     told = AuditEvent.objects.filter(object_type="database", object_id=str(this.pk), action__in=EVENTS)
     return {
         "database": this,
@@ -80,7 +92,11 @@ def _context(request: PageRequest, this: Database) -> dict[str, Any]:
         "wish": wish,
         "is_asked": wish is not None and wish.answered_at is None,
         "drift": drift,
+        "door": door,
+        "column": column_of(this),
+        "taken_back": again,
         "backups": backups,
+        "beside": beside,
         "closed": "" if allowed else allowed.reason,
         "who": () if allowed else tuple(one.username for one in eligible(Action.READOPT, this)),
         "events": told.order_by("-seq")[:MOST_EVENTS],

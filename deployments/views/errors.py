@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from checks.errors import CheckError
 from deployments.authority import NotAllowed
 from deployments.errors import DeploymentError
+from deployments.services.back_door import NoAlarm
 from deployments.services.decide import DecidedAlready, PlanIsAnother
 from deployments.services.drift import DriftMoved
 from deployments.services.end_session import EndAskedAlready, SessionNotInTheWay
@@ -29,6 +30,7 @@ MOVED = (
     DriftMoved,
     EndAskedAlready,
     IllegalTransition,
+    NoAlarm,
     NotPaused,
     NothingToResolve,
     NotSuperseded,

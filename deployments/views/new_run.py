@@ -1,5 +1,6 @@
 """A new run: what would run where, what it would need, and asking for it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from deployments.authority import Action, eligible, may, require, seen_environme
 from deployments.errors import DeploymentError
 from deployments.models import Environment, Migration, MigrationRun
 from deployments.planning import PlanBlocked
+from deployments.selectors.conflicts import Conflict, conflicts_with
 from deployments.selectors.readings import Reading, newest_reading, readings_of
 from deployments.selectors.rules import words_of
 from deployments.services.draft import Draft, draft_deploy
@@ -89,11 +91,20 @@ class Preview:
         return self.refusal.blocking if isinstance(self.refusal, PlanBlocked) else ()
 
     @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Other open runs that touch what this would touch."""
+        if self.draft is None:
+            return ()
+        same = self.open_run.pk if self.open_run else None
+        return conflicts_with(json.loads(self.draft.plan_text), environment=self.environment.pk, without=same)
+
+    @property
     def version(self) -> str:
         """What differs when this would."""
         read = [one.observation.pk if one.observation else 0 for one in self.readings]
         said = self.draft.digest[:16] if self.draft else getattr(self.refusal, "code", "")
-        return f"{said}-{'-'.join(map(str, read))}-{self.open_run or ''}"
+        others = "".join(str(one.run) for one in self.conflicts)
+        return f"{said}-{'-'.join(map(str, read))}-{self.open_run or ''}-{others}"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from deployments.models import Application
 from deployments.selectors.overview import DAY, Need, Place, Working, begun_at, changed_at, needs, places, working
+from deployments.selectors.place_needs import PlaceNeed, stands_seen
 from deployments.states import RunState
 from deployments.views.base import PageRequest, page, unchanged
 from deployments.views.signs import sign_of
@@ -21,6 +22,8 @@ MOST_SUCCESSES = 3
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 KINDS = {
     RunState.NEEDS_ATTENTION: ("unknown result", "unknown results"),
+    "back-door": ("change by somebody else", "changes by somebody else"),
+    "drift": ("drifted database", "drifted databases"),
     RunState.FAILED: ("failed run", "failed runs"),
     RunState.AWAITING: ("decision", "decisions"),
     "ready": ("start", "starts"),
@@ -68,7 +71,8 @@ def overview(request: PageRequest) -> HttpResponse:
     version = changed_at(user)
     if same := unchanged(request, version):
         return same
-    waiting, seen = needs(user), places(user)
+    stands = stands_seen(user)
+    waiting, seen = needs(user, stands), places(user, stands)
     found = waiting.shown
     mine = [one for one in found if one.is_mine]
     successes = sorted((one.last_success for one in seen if one.last_success), key=lambda run: -run.number)
@@ -105,7 +109,7 @@ def beat_of(at_work: Sequence[Working]) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16] if facts else ""
 
 
-def verdict_of(mine: Sequence[Need], found: Sequence[Need], at_work: Sequence[Working]) -> Say:
+def verdict_of(mine: Sequence[Need | PlaceNeed], found: Sequence[Need | PlaceNeed], at_work: Sequence[Working]) -> Say:
     """Return whether anything needs this person, and what of it."""
     going = [one for one in at_work if one.resting is None]
     resting = len(at_work) - len(going)
@@ -126,7 +130,7 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{COUNTS[number] if number < len(COUNTS) else number} {one if number == 1 else many}"
 
 
-def listed(found: Sequence[Need]) -> str:
+def listed(found: Sequence[Need | PlaceNeed]) -> str:
     """Return how many there are of each kind: one unknown result, two decisions."""
     signs = [str(one.sign) for one in found]
     return ", ".join(

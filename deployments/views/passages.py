@@ -44,6 +44,7 @@ class Passage:
     first: int
     lines: tuple[int, ...]
     batches: tuple[Mapping[str, Any], ...] = ()  # of a plan: those of these statements that run in batches
+    on_clone: tuple[str, ...] = ()  # of a plan: what these statements took in a rehearsal
 
 
 def passages(

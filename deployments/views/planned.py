@@ -72,16 +72,26 @@ def one_shown(
     """Return one migration of a plan, with its scripts where they are given."""
     runs = scripts.get(one.runs)
     cut = passages(runs.text(), one.findings, one.locks, one.quiet) if runs else None
-    parts = None if cut is None else [_with_batches(passage, one) for passage in cut]
+    parts = None if cut is None else [_with_plan(passage, one) for passage in cut]
     page = reverse("run-migration", args=[run.number, one.number])
     return ShownMigration(
         one, page, parts, runs, scripts.get(one.back), scripts.get(one.verify), is_open and parts is not None
     )
 
 
-def _with_batches(passage: Passage, one: PlannedMigration) -> Passage:
+def _with_plan(passage: Passage, one: PlannedMigration) -> Passage:
+    """Return a passage with what the plan says of its statements: batches, and what they took in a rehearsal."""
     own = range(passage.first, passage.first + len(passage.lines))
-    return replace(passage, batches=tuple(batch for batch in one.batches if batch["statement"] in own))
+    several = len(passage.lines) > 1
+    return replace(
+        passage,
+        batches=tuple(batch for batch in one.batches if batch["statement"] in own),
+        on_clone=tuple(
+            f"line {line}: {one.on_clone[line]}" if several else one.on_clone[line]
+            for line in dict.fromkeys(passage.lines)
+            if line in one.on_clone
+        ),
+    )
 
 
 def at_once(migrations: Sequence[PlannedMigration], sizes: Mapping[str, int]) -> list[PlannedMigration]:

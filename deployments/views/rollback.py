@@ -9,19 +9,22 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from checks.errors import CheckError
-from checks.losses import Losses, Reach
+from checks.losses import Reach
 from checks.policy import unmet
 from deployments.authority import Action, Decision, eligible, may, require
 from deployments.digest import digest_of
 from deployments.errors import DeploymentError
 from deployments.models import MigrationRun
 from deployments.selectors.clock import database_now
+from deployments.selectors.restores import source_of
+from deployments.selectors.rollback_page import ScriptDoor, script_door
 from deployments.selectors.run_actions import target_of
 from deployments.selectors.way_back import WayBack, destroyed_by, way_back
 from deployments.services.draft import Draft, draft_rollback
 from deployments.services.observe import request_observation
 from deployments.services.plan_refusals import AlreadyRequested
 from deployments.services.rollback import roll_back
+from deployments.services.script_price import request_script_price
 from deployments.services.transition import Stale
 from deployments.views.base import PageRequest, actor_of, page, see_other, unchanged
 from deployments.views.errors import status_of
@@ -79,27 +82,23 @@ class Seen:
     back: WayBack
     draft: Draft | None
     refusal: Refusal | None  # of the draft
-    lost: Losses | None
+    script: ScriptDoor | None
     decision: Decision
 
     @property
     def loses(self) -> bool:
         """Whether something is lost, or may be: then the name is typed."""
-        return self.lost is not None and bool(self.lost.tables or self.lost.schemas or self.lost.unknown)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """What is destroyed, by name."""
-        if self.lost is None:
-            return ()
-        return tuple(
-            dict.fromkeys((*(one.table for one in self.lost.tables), *(f"schema {one}" for one in self.lost.schemas)))
-        )
+        return self.script is not None and self.script.loses
 
     @property
     def reaches_further(self) -> bool:
         """Whether tables that the scripts do not name may lose rows as well."""
-        return self.lost is not None and any(one.reach != Reach.ALONE for one in self.lost.tables)
+        return self.script is not None and any(one.reach != Reach.ALONE for one in self.script.lost.tables)
+
+    @property
+    def kept_first(self) -> bool:
+        """Whether something is dumped before it is destroyed."""
+        return self.script is not None and bool(self.script.names)
 
     @property
     def waits(self) -> tuple[str, ...]:
@@ -114,7 +113,8 @@ class Seen:
         """What differs whenever the verdict may."""
         draft = self.draft.digest if self.draft else str(self.refusal)
         read = [str(one.observation.pk) if one.observation else "" for one in self.back.left]
-        return digest_of("|".join([draft, self.back.closed, str(self.back.run.revision), *read]))[:16]
+        told = [str(self.script.verdict), str(self.script.cost)] if self.script else []
+        return digest_of("|".join([draft, self.back.closed, str(self.back.run.revision), *read, *told]))[:16]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -128,6 +128,9 @@ def rollback(request: PageRequest, number: int) -> HttpResponse:
         require(actor_of(request), Action.ROLL_BACK, run)
         request_observation()
         return see_other(reverse("rollback", args=[number]) + "?asked")
+    if "count" in request.POST:
+        request_script_price(run, actor=actor_of(request))
+        return see_other("rollback", number)
     return _press(request, run)
 
 
@@ -137,8 +140,12 @@ def _seen(request: PageRequest, run: MigrationRun) -> Seen:
         draft = draft_rollback(run)
     except (DeploymentError, CheckError) as why:
         refusal = why
-    lost = destroyed_by(draft.migrations) if draft else None
-    return Seen(back, draft, refusal, lost, may(request.user, Action.ROLL_BACK, run))
+    script = None
+    if draft is not None:
+        lost = destroyed_by(draft.migrations)
+        names = dict.fromkeys((*(one.table for one in lost.tables), *(f"schema {one}" for one in lost.schemas)))
+        script = script_door(run, draft.entries, lost, tuple(names), draft.observations)
+    return Seen(back, draft, refusal, script, may(request.user, Action.ROLL_BACK, run))
 
 
 def _form(seen: Seen, data: Any = None, **initial: Any) -> RollbackForm:
@@ -182,19 +189,22 @@ def _show(
     name = "rollback/verdict" if request.GET.get("part") == "verdict" and request.htmx else "rollback/rollback"
     scripts = [(one.name, one.rollback) for one in draft.migrations if one.rollback] if draft else []
     approvers = eligible(Action.DECIDE, run.environment) if seen.waits else []
+    digest = draft.digest if draft else ""
     context = {
         "run": run,
         "seen": seen,
+        "restore": source_of(run) if seen.back.backups else None,
         "form": form,
         "target": target_of(run),
-        "live": f"{reverse('rollback', args=[run.number])}?part=verdict",
+        "live": f"{reverse('rollback', args=[run.number])}?part=verdict&of={digest}",
+        "is_another": request.GET.get("of", digest) != digest,
         "scripts": scripts,
         "is_long": len(scripts) > MOST_LISTED or sum(len(script.body) for _, script in scripts) > LONGEST_SHOWN,
         "listed": scripts[:MOST_LISTED],
         "unlisted": max(0, len(scripts) - MOST_LISTED),
         "named": [name for name, _ in scripts[:MOST_NAMED]],
         "more": max(0, len(scripts) - MOST_NAMED),
-        "locks": _locks(draft),
+        "locks": [] if seen.script and seen.script.locks else _locks(draft),
         "approvers": [one for one in approvers if one != request.user],
         "who_can": [] if seen.decision else eligible(Action.ROLL_BACK, run),
         "has_asked": "asked" in request.GET,

@@ -57,6 +57,7 @@ SIGNS: dict[str, Sign] = {
     "lost-executor": Sign(UNKNOWN, "unplug", "Lost executor"),
     "silent": Sign("wait", "unplug", "Silent"),
     "drift": Sign("wait", "file-diff", "Drift"),
+    "back-door": Sign("wait", "triangle-alert", "Changed by others"),
     "not-reached": Sign("idle", "skip-forward", "Not reached"),
     "not-measured": Sign("idle", "ruler", "Not measured"),
     "not-asked": Sign("idle", "circle-minus", "Not asked"),

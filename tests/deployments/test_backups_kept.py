@@ -7,16 +7,30 @@ from django.db.models.functions import Now
 from deployments.actors import COMMAND_LINE, DISPATCHER, person
 from deployments.artifacts import Artifacts
 from deployments.authority import NotAllowed
-from deployments.models import AuditEvent, Backup, BackupCheck, BackupExpiry, BackupHold, Environment, Job
+from deployments.models import (
+    AuditEvent,
+    Backup,
+    BackupCheck,
+    BackupExpiry,
+    BackupHold,
+    Environment,
+    Job,
+    MigrationRun,
+    Step,
+    TargetRequest,
+)
 from deployments.models.backup import CheckOutcome
 from deployments.pipelines.tending import tend_backups
 from deployments.postgres.backup.archive import write_manifest
 from deployments.selectors.backups import backups_of, reason_to_stay
 from deployments.services.backups import expire, hold_backup, note_check
+from deployments.services.plan_refusals import ReasonMissing
+from deployments.services.restore_tables import TablesNotToBeHad, request_tables
 from deployments.services.setup import NotAReference, set_rehearsal_server
-from tests.deployments.cast import Cast, begin
+from tests.deployments.cast import Cast, begin, step
 from tests.deployments.refusals import not_permitted, refused_by
 
+ON_TOP = "its run can be rolled back: nothing was deployed on top"
 SHA = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"  # of "0"
 
 
@@ -54,11 +68,25 @@ def made(cast: Cast, store: Artifacts):
             client_version="18.6",
             manifest_sha256=manifest.sha256,
         )
+        began(job)
         if is_over:
             Job.objects.filter(pk=job.pk).update(state="succeeded")
         return Backup.objects.get(pk=kept.pk)
 
     return make
+
+
+def began(job: Job) -> None:
+    """Have a job begin to change its database, and stop."""
+    migrate = Step.objects.filter(pk=step(job, position=4).pk)
+    migrate.update(state="running", started_at=Now(), fence=job.fence)
+    migrate.update(state="failed", finished_at=Now())
+
+
+def over(run: MigrationRun) -> None:
+    """Have a run end now."""
+    MigrationRun.objects.filter(pk=run.pk).update(state="running")
+    MigrationRun.objects.filter(pk=run.pk).update(state="failed", finished_at=Now())
 
 
 def reasons(backups: list[Backup]) -> list[str]:
@@ -68,7 +96,7 @@ def reasons(backups: list[Backup]) -> list[str]:
 def test_the_newest_sound_ones_and_the_way_back_of_the_last_change_stay(made):
     backups = [made() for _ in range(4)]
 
-    assert reasons(backups) == ["", "", "one of the newest 2 sound ones", "the way back of the last change"]
+    assert reasons(backups) == ["", "", "one of the newest 2 sound ones", ON_TOP]
     assert reason_to_stay(backups[0], days=14, count=2) == "not yet 14 days old"
 
     note_check(backups[2], CheckOutcome.DAMAGED, {}, actor=DISPATCHER)
@@ -76,7 +104,7 @@ def test_the_newest_sound_ones_and_the_way_back_of_the_last_change_stay(made):
         "",
         "one of the newest 2 sound ones",
         "damaged: a person looks",
-        "the way back of the last change",
+        ON_TOP,
     ]
 
 
@@ -149,6 +177,73 @@ def test_a_backup_of_a_run_that_is_not_over_stays(made):
     running = made(is_over=False)
 
     assert reasons([running]) == ["its run is not over"]
+
+
+def test_a_later_run_that_changed_nothing_or_only_went_back_closes_no_way_back(made, cast):
+    backup = made()
+    begin(cast.job())  # it fails at its preflight
+    Job.objects.filter(state="running").update(state="failed")
+    began(begin(cast.job(cast.run(kind="rollback", reverts=backup.job.run))))
+    Job.objects.filter(state="running").update(state="failed")
+    over(MigrationRun.objects.get(reverts=backup.job.run))
+
+    assert reasons([backup]) == [ON_TOP]
+
+
+@pytest.mark.parametrize("kind", ["rollback", "restore"])
+def test_a_backup_whose_run_is_being_taken_back_is_not_removed_even_by_who_decided_before(made, cast, kind):
+    old, *_ = [made() for _ in range(4)]
+    assert reasons([old]) == [""]  # it would go, and then somebody presses
+
+    cast.run(kind=kind, reverts=old.job.run)
+
+    assert reasons([old]) == ["a way back from its run is open"]
+    assert not expire(old, rule="too old", actor=DISPATCHER)
+    assert not BackupExpiry.objects.exists()
+
+
+def test_a_backup_is_not_removed_while_tables_of_it_are_wanted_or_a_run_works_on_its_database(made, cast):
+    old, *_ = [made() for _ in range(4)]
+    wish = request_tables(old, tables=["public.a"], reason="Deleted by hand", actor=person(cast.lee))
+    assert reasons([old]) == ["tables of it are being restored"]
+
+    TargetRequest.objects.filter(pk=wish.pk).update(answered_at=Now())
+    assert reasons([old]) == [""]
+    begin(cast.job())
+    assert reasons([old]) == ["a run is at work on its database"]
+
+
+def test_a_run_that_took_long_keeps_its_backup_for_a_day_after_its_end(made):
+    old, *_ = [made() for _ in range(4)]
+
+    over(old.job.run)
+
+    assert reasons([old]) == ["its run ended less than a day ago"]
+
+
+def test_only_a_dba_gets_tables_of_a_backup_with_a_reason_and_it_is_on_the_record(made, cast):
+    backup = made()
+    with pytest.raises(NotAllowed):
+        request_tables(backup, tables=["public.a"], reason="Deleted", actor=person(cast.noor))
+    with pytest.raises(ReasonMissing):
+        request_tables(backup, tables=["public.a"], reason=" ", actor=person(cast.lee))
+    with pytest.raises(TablesNotToBeHad, match=r"each as schema\.table"):
+        request_tables(backup, tables=["a"], reason="Deleted", actor=person(cast.lee))
+    assert not TargetRequest.objects.exists()
+
+    wish = request_tables(backup, tables=["public.a"], reason="Deleted", actor=person(cast.lee))
+
+    assert request_tables(backup, tables=["public.a"], reason="Deleted", actor=person(cast.lee)) == wish
+    with pytest.raises(TablesNotToBeHad, match="Other tables were asked for"):
+        request_tables(backup, tables=["public.b"], reason="Deleted", actor=person(cast.lee))
+    (told,) = AuditEvent.objects.filter(action="backup.tables-requested")
+    assert (told.actor_name, told.reason, told.after["tables"]) == (cast.lee.username, "Deleted", ["public.a"])
+    with refused_by("targetrequest_asked_frozen"):
+        TargetRequest.objects.filter(pk=wish.pk).update(asked={"tables": ["public.b"]})
+    note_check(backup, CheckOutcome.DAMAGED, {}, actor=DISPATCHER)
+    TargetRequest.objects.filter(pk=wish.pk).update(answered_at=Now())
+    with pytest.raises(TablesNotToBeHad, match="damaged or different"):
+        request_tables(backup, tables=["public.a"], reason="Deleted", actor=person(cast.lee))
 
 
 def test_what_was_found_out_and_said_is_kept_as_it_was_written(made, cast):

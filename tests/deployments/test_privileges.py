@@ -7,7 +7,8 @@ from tests.deployments.refusals import not_permitted
 
 APPENDED = {
     *("approval", "auditevent", "migration", "observation", "policy", "release", "releasemigration", "runauthor"),
-    *("schemaexpectation", "schemarecord", "schemasnapshot"),
+    *("schemaexpectation", "schemarecord", "schemasnapshot", "driftrules", "targetaccess"),
+    *("alarmanswer", "historyalarm", "datamodelcheck"),
     *("backup", "backupcheck", "backupexpiry", "backuphold", "committests", "latencyreading", "rehearsal"),
     *("script", "steplog"),
 }

@@ -101,3 +101,14 @@ def test_a_handshake_that_never_ends_is_left_when_the_time_is_over():
 def test_a_drip_through_tls_is_left_when_the_time_is_over(authority, parts):
     with running(sending(*parts, every=0.02), tls=certified(authority, "127.0.0.1")) as application:
         assert ask(application, IMPATIENT, host="127.0.0.1").why == LATE
+
+
+def test_nothing_is_told_without_tls_or_to_a_certificate_of_nobody(authority, monkeypatch):
+    resolves(monkeypatch, ["127.0.0.1"], ["127.0.0.1"])
+    with running(answering("up"), tls=certified(trustme.CA(), "shop.example")) as application:
+        told = PROBER.tell(application.url(host="shop.example", scheme="https"), b"{}", {"Locktender-Timestamp": "1"})
+        plain = PROBER.tell(application.url(host="shop.example", scheme="http"), b"{}", {})
+
+    assert (told.status, told.why.startswith("Its certificate is not accepted")) == (None, True)
+    assert (plain.status, plain.why) == (None, "It is told over https only.")
+    assert application.requests == []

@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.actors import COMMAND_LINE
-from deployments.models import Database, Environment, Job, Step
+from deployments.models import Database, Environment, HistoryAlarm, Job, Step
 from deployments.models.schema import Expected
 from deployments.pipelines.observing import observe_database
 from deployments.selectors.around import schemas_around
@@ -63,6 +63,7 @@ def test_a_drift_holds_up_a_deploy_until_a_dba_accepts_it_and_never_a_way_back(p
     assert (back.state, preflight(back).evidence["drift"]["stand"]) == ("succeeded", "drifted")
     assert "Warning: the schema is not as expected" in preflight(back).summary
     assert protected.tables() == {"ledger", "again"}
+    assert not HistoryAlarm.objects.exists()  # whatever runs of ours did to the history, nobody else did
 
 
 def test_a_run_that_ends_in_the_middle_leaves_no_drift_of_its_own(protected):

@@ -286,6 +286,6 @@ def test_the_path_is_part_of_what_is_approved_and_an_older_plan_has_none(rewards
     with running(rising()) as application:
         plan = begun(rewards, application).run.plan
 
-    assert (plan["format"], plan["health"]["latency_path"]) == (6, PATH)
+    assert (plan["format"], plan["health"]["latency_path"]) == (7, PATH)
     older = {name: value for name, value in plan["health"].items() if name != "latency_path"}
     assert Expectation(**older).latency_path == ""

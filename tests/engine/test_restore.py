@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from deployments.digest import digest_of
-from deployments.models import Job, KeptDatabase, MigrationRun, Observation, TargetRequest
+from deployments.models import HistoryAlarm, Job, KeptDatabase, MigrationRun, Observation, TargetRequest
 from deployments.models.run import RunKind
 from deployments.pipelines.answering import answer_request
 from deployments.pipelines.dropping import drop_when_due
@@ -107,6 +107,7 @@ def test_deploy_restore_and_undo_with_the_price_told_before_and_counted_after(re
     assert (undone.state, undone.error) == (JobState.SUCCEEDED, "")
     assert sum_of(restorable) == (903, 5003)
     assert [name for name, _ in restorable.history()] == ["001_ledger", "002_points"]
+    assert not HistoryAlarm.objects.exists()
     kept.refresh_from_db()
     assert kept.ending == "taken-back"
     assert reverting(run.reverted_by.all()) is None

@@ -202,6 +202,34 @@ def test_a_dump_shows_each_of_its_workers_in_a_place_that_stays(cast, html):
     assert told.count("Between two tables") == 1
 
 
+RESTORING = {"phase": "rows", "done": 300_000_000, "total": 1_200_000_000, "table": "public.points", "tables": 41,
+             "seconds": 20.0, "phase_left_seconds": 60, "left_seconds": None}  # fmt: skip
+
+
+def test_a_restore_says_how_far_it_is_and_what_nobody_knows(cast, html):
+    acts = made.Executor(made.started(cast))
+    acts.walk("backup")
+    step = acts.job.steps.get(state=StepState.RUNNING)
+    for changes, *texts in (
+        ({}, "Restores rows public.points 25.0 %", "300 MB of 1.2 GB", "60 s more at this pace, the rest not known"),
+        ({"left_seconds": 100}, "about 2 min left, as it took before"),
+        (
+            {"phase": "indexes", "done": 0, "total": None, "phase_left_seconds": None},
+            "Builds indexes and constraints",
+            "share not known",
+            "not counted time left not known",
+        ),
+    ):
+        progress = {"restoring": RESTORING | changes, "doing": [COPYING.as_values()], "jobs": 2}
+        write_progress(step, progress, fence=acts.fence)
+
+        told = " ".join(words_of(html(acts)).split())
+
+        assert [text for text in texts if text not in told] == [], told
+        assert "Copies rows public.points" in told
+        assert told.count("Between two tables") == 1
+
+
 def test_of_a_step_that_is_over_nothing_is_said_to_be_done_now(cast, html):
     acts = tell(made.running(cast), READING, since=ago(31))
     made.stop(acts, StepState.FAILED, code="statement-failed", text="It failed.")

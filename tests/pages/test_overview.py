@@ -196,7 +196,7 @@ def test_an_overview_asks_little(cast, browse, waiting, staging_db):
     with CaptureQueriesContext(connection) as asked:
         client.get("/")
 
-    assert len(asked) <= 30
+    assert len(asked) <= 36
 
 
 def test_names_from_outside_are_text(cast, browse, staging_db):

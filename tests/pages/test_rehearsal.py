@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from checks.rehearsal.plans import PlanChange
 from checks.rehearsal.proof import Outcome, Proof, Traced, Try
+from checks.statements import parse
 from deployments.actors import EXECUTOR
-from deployments.models import Environment, MigrationRun
+from deployments.models import Environment, MigrationRun, Script
 from deployments.models.run import RunKind
 from deployments.selectors.rehearsals import scripts_of
 from deployments.selectors.runs import unmet_of
@@ -111,3 +113,32 @@ def test_who_may_not_ask_for_runs_may_not_have_one_rehearsed(cast, browse, appro
 
     assert answer.status_code == 403
     assert not MigrationRun.objects.filter(kind=RunKind.REHEARSAL).exists()
+
+
+def test_times_on_the_clone_and_queries_that_are_planned_worse_stand_where_it_is_decided(cast, browse, approved):
+    client, way = browse(cast.dana), f"/runs/{approved.number}/"
+    assert "on a clone of" not in words(client.get(way))
+    press(client, way, f"{way}rehearse/")
+    first = approved.plan["migrations"][0]
+    line = parse(Script.objects.get(pk=first["forward"]).text()).statements[0].line
+    worse = replace(
+        PROOF,
+        traced=(replace(PROOF.traced[0], migration=first["name"], line=line),),
+        masked="masking.sql (0123) ran first: 1 statement, 7 rows. What it changed is no difference",
+        queries=2,
+        plans=(PlanChange("points of one", "reads points whole now, which it did not"),),
+        unplanned=("the extension pg_stat_statements is not there",),
+    )
+
+    rehearsal = rehearsed(approved, worse)
+
+    took = "0.1 s on a clone of 8.0 MB; "
+    plan, decision, evidence = (
+        client.get(way), browse(cast.lee).get(f"{way}approval/"), client.get(f"/runs/{rehearsal.number}/"),
+    )  # fmt: skip
+    for name, page in (("plan", plan), ("decision", decision), ("evidence", evidence)):
+        assert took in words(page), name
+        assert faults(page.content.decode()) == []
+    assert "Worse: points of one: reads points whole now, which it did not." in words(decision)
+    for told in ("Queries that are planned worse", "7 rows", "Not planned the extension pg_stat_statements"):
+        assert told in words(evidence)

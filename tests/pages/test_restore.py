@@ -14,6 +14,7 @@ from deployments.services.looks import answer
 from tests.pages.deployed import COMMENTED, deployed
 from tests.pages.forms import fields_in, has_form
 from tests.pages.markup import faults
+from tests.pages.words import words
 
 PRICE = {
     "tables": [
@@ -77,6 +78,7 @@ def test_what_is_lost_stands_above_the_press_with_how_sure_it_is(cast, browse, k
     assert faults(html) == []
     assert "4\u00a0711 rows written since are lost, and at most 90 more." in html
     assert "<b>Nothing is known</b> of 1 table" in html
+    assert "public.ledger: 4 711 written" in words(html)
     assert "It is locked." in html
     assert html.index("written since are lost") < html.index('name="confirm"')
     assert "Waits for approval by 1 DBA. Waits for approval by 1 architect." in html.replace("\\n", "") or (

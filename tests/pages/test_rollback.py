@@ -16,7 +16,7 @@ from tests.pages.deployed import ADDED, COMMENTED, asked, deployed, read
 from tests.pages.forms import has_form
 from tests.pages.markup import faults
 
-MOST_QUERIES = 45
+MOST_QUERIES = 55
 MOST_BYTES = 60_000
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from deployments.models import Migration
 from tests.deployments.cast import Cast, script
-from tests.pages import made
+from tests.pages import made, past_us
 
 PEOPLE = ("dana", "lee", "mika", "noor", "ari", "sam", "charlie")
 
@@ -55,6 +55,14 @@ def database_of(cast: Cast) -> dict[str, object]:
     return {"pk": made.running(cast).job.database_id}
 
 
+def alarmed(cast: Cast) -> dict[str, object]:
+    return {"pk": past_us.alarmed(cast).pk}
+
+
+def watched(cast: Cast) -> dict[str, object]:
+    return {"pk": past_us.watched(cast).pk}
+
+
 def resting(cast: Cast) -> dict[str, object]:
     return {"number": made.resting(cast).number}
 
@@ -98,6 +106,9 @@ WALK = {
     "databases": Row(),
     "database": Row(others={"charlie": 404}, given=database_of),
     "drift": Row(others={"charlie": 404}, given=database_of),
+    "drift-rules": Row(others={"charlie": 404}, given=database_of),
+    "back-door": Row(others={"charlie": 404}, given=alarmed),
+    "onboarding": Row(others={"charlie": 404}, given=watched),
     "checks": Row(),
     "check": Row(given=lambda _cast: {"code": "index-not-concurrent"}),
     "audit": Row(),

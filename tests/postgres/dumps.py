@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from deployments.postgres.backup.dump import Dumped, dump
 from deployments.postgres.backup.exported import Exported
 from deployments.postgres.backup.filling import KNOWS_TRANSACTION_TIMEOUT
-from deployments.postgres.backup.measure import Table
+from deployments.postgres.backup.measure import Limits, Table
 from deployments.postgres.backup.packing import unpack_all
 from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client, Clients
@@ -43,7 +43,7 @@ def dumped(
     progress: Callable[[dict], None] = lambda _: None,
     log: Callable[[str], None] = lambda _: None,
     budget: Budget = PATIENT,
-    hash_limit: int = 10**9,
+    limits: Limits = Limits(10**9),  # noqa: B008
     seal: Seal | None = None,
 ) -> Dumped:
     stop = stop or Stopper()
@@ -59,7 +59,7 @@ def dumped(
             progress=progress,
             log=log,
             only=only,
-            hash_limit=hash_limit,
+            limits=limits,
             seal=seal,
         )
 

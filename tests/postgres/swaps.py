@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from deployments.postgres.backup.archive import DUMP, Manifest, write_manifest
+from deployments.postgres.backup.measure import Limits
 from deployments.postgres.backup.restore import Restored, restore_to
 from deployments.postgres.backup.scratch import Purpose, Scratch
 from deployments.postgres.connect import Holder
@@ -30,7 +31,7 @@ NO_POOLER = Pooler()
 def backed_up(place: Place, folder: Path, **changed: Any) -> Manifest:
     """Back a place up into a folder; return the manifest, in which single values may be `changed`."""
     folder.mkdir()
-    found = dumped(place, folder / DUMP, hash_limit=EVERYTHING)
+    found = dumped(place, folder / DUMP, limits=Limits(EVERYTHING))
     content = {
         "scope": "database",
         "server": {

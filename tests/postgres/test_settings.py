@@ -1,6 +1,6 @@
 """What a session is set to: by what it is for, and not by what role or database say."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -33,6 +33,19 @@ def test_what_the_role_is_set_to_does_not_hold_for_a_file(place):
     place.administer(f"ALTER ROLE {role} IN DATABASE {name} SET statement_timeout = '1s'")
 
     assert seen(place, "statement_timeout") == {"statement_timeout": 30 * MINUTE}
+
+
+def test_times_are_read_whatever_way_the_role_writes_them(place):
+    role, name = place.rows("SELECT rolname, current_database() FROM pg_roles WHERE rolname = 'package_migrator'")[0]
+    for setting in ("DateStyle = 'German, DMY'", "IntervalStyle = 'sql_standard'"):
+        place.administer(f"ALTER ROLE {role} IN DATABASE {name} SET {setting}")
+
+    with session(place.target) as opened:
+        row = opened.execute("SELECT timestamptz '2026-11-02 01:00+00', interval '1 day', date '03.02.2026'").fetchone()
+        shown = opened.execute("SHOW DateStyle").fetchone()
+
+    assert row == (datetime(2026, 11, 2, 1, tzinfo=UTC), timedelta(days=1), date(2026, 2, 3))
+    assert shown == ("ISO, DMY",)  # in which order others write a date stays theirs
 
 
 def test_a_transaction_has_a_limit_where_the_server_knows_one(place):

@@ -130,6 +130,35 @@ def test_the_search_path_of_a_session_changes_nothing_and_is_left_alone(shop):
         assert opened.execute("SHOW search_path").fetchone() == ("app, public",)
 
 
+def test_how_a_database_writes_values_changes_no_fingerprint_and_is_left_alone(shop):
+    shop.do(
+        "CREATE TABLE app.written (id int, at timestamptz DEFAULT '2026-11-02 01:00+00', day date DEFAULT '2026-11-02',"
+        " span interval DEFAULT '1 day 02:00', bytes bytea DEFAULT '\\xff00', part float8 DEFAULT 0.1,"
+        " price money DEFAULT 1234.5, word text DEFAULT 'a\\b', CHECK (at > '2020-01-01 00:00+01'))"
+    )
+    before, hashes = shop.look(), shop.look().hashes
+    names = {
+        "DateStyle": "German",
+        "IntervalStyle": "iso_8601",
+        "TimeZone": "Asia/Tokyo",
+        "bytea_output": "escape",
+        "extra_float_digits": "-5",
+        "quote_all_identifiers": "on",
+        "standard_conforming_strings": "off",
+    }
+
+    with session(shop.place.target) as opened, opened.transaction():
+        for name, value in names.items():
+            opened.execute("SELECT set_config(%s, %s, false)", [name, value])
+        found = read_snapshot(opened)
+        kept = {name: opened.execute(f"SHOW {name}").fetchone()[0] for name in names}
+
+    assert difference(before, found).lines() == []
+    assert found.hashes == hashes
+    assert (kept["bytea_output"], kept["TimeZone"]) == ("escape", "Asia/Tokyo")
+    assert kept["DateStyle"].startswith("German")
+
+
 def test_our_own_schema_and_members_of_extensions_are_no_part_of_it(shop):
     names = shop.look().records.keys()
 

@@ -1,4 +1,4 @@
-"""Add what is managed: an application, an environment, a database, a rehearsal server, a health check, a role."""
+"""Add what is managed: an application, an environment, a database, servers and hooks of it, a health check, a role."""
 
 from typing import Any
 
@@ -37,6 +37,11 @@ class Command(Base):
         )
         server.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
         server.add_argument("--connection", required=True, help='env:NAME or file:/path; "" for none')
+        hook = kinds.add_parser(
+            "rollback-hook", help="APPLICATION/ENVIRONMENT --url https://…; replaces an earlier one"
+        )
+        hook.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
+        hook.add_argument("--url", required=True, help='told with a signed POST before a rollback; "" for none')
         health = kinds.add_parser("health", help="APPLICATION/ENVIRONMENT --url URL; takes the place of an earlier one")
         health.add_argument("path", metavar="APPLICATION/ENVIRONMENT")
         health.add_argument("--url", required=True, help="asked with GET; redirects are not followed")
@@ -85,6 +90,9 @@ class Command(Base):
             case "rehearsal-server":
                 added = self.environment(options["path"])
                 setup.set_rehearsal_server(added, connection=options["connection"], actor=actor)
+            case "rollback-hook":
+                added = self.environment(options["path"])
+                setup.set_rollback_hook(added, url=options["url"], actor=actor)
             case "health":
                 fields = ("url", "status", "json_path", "json_value", "text", "version_path", "latency_path")
                 expectation = Expectation(**{field: options[field] for field in fields})

@@ -22,6 +22,9 @@ class Command(Base):
         for backup in tended.damaged:
             self.stdout.write(f"Damaged: {backup.place}")
         if tended.unreachable:
-            raise CommandError("No backup is in the store. Nothing was removed. Is its folder mounted?")
+            raise CommandError(
+                f"{len(tended.unreachable)} could not be looked at, and none of them was removed. Is the folder of the "
+                "store mounted, and does the configuration name every backup driver?"
+            )
         if tended.damaged:
             raise CommandError("Damaged backups are no way back. Look at the disk below the artifacts store.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from checks.policy.backups import PG_DUMP
 from checks.schema import fingerprint
 from deployments.actors import EXECUTOR
 from deployments.crash import crash_point
@@ -13,21 +14,15 @@ from deployments.errors import DeploymentError
 from deployments.models import Backup
 from deployments.models.backup import BackupLevel, BackupScope
 from deployments.pipelines.contract import PlanMoved, StepContext, StepResult
-from deployments.pipelines.freshness import is_too_old
 from deployments.pipelines.record import persist
-from deployments.pipelines.steps.verify import hash_limit, verified
+from deployments.pipelines.steps.driven import driven, driver_of
+from deployments.pipelines.steps.kept import found_place, place_of_job
+from deployments.pipelines.steps.verify import limits_of, verified
 from deployments.pipelines.waits import WaitsTold, billed
-from deployments.postgres.backup.archive import (
-    DUMP,
-    BackupUnreadable,
-    Manifest,
-    compare_with_manifest,
-    read_to_end,
-    write_manifest,
-)
+from deployments.postgres.backup.archive import DUMP, Manifest, read_to_end, write_manifest
 from deployments.postgres.backup.dump import Dumped, dump
 from deployments.postgres.backup.exported import Exported
-from deployments.postgres.backup.measure import Table
+from deployments.postgres.backup.measure import Limits, Table
 from deployments.postgres.backup.packing import COMPRESSION
 from deployments.postgres.clients import Client, asks_for_tls
 from deployments.postgres.guard import Budget, Guard
@@ -49,12 +44,14 @@ class BackUp:
         """Return where the dump is and what is in it. Raises why there is none; the target was not changed."""
         if not ctx.plan["requirements"]["backup"]:
             return StepResult(is_skipped=True, summary="The policy asks for no backup here: none was made.")
+        if driver_of(ctx) != PG_DUMP:
+            return driven(ctx)
         return verified(ctx, found_backup(ctx, BackupScope.DATABASE) or make_backup(ctx, BackupScope.DATABASE))
 
     def settled(self, ctx: StepContext) -> StepResult | None:
         """Done exactly if a place of this job is complete, and every file in it is as its manifest says."""
-        if not ctx.plan["requirements"]["backup"]:
-            return None
+        if not ctx.plan["requirements"]["backup"] or driver_of(ctx) != PG_DUMP:
+            return None  # what a driver made is found by the step when it is taken again
         found = found_backup(ctx, BackupScope.DATABASE)
         return None if found is None else verified(ctx, found)
 
@@ -84,7 +81,7 @@ def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] |
                     progress=lambda told: ctx.progress({**told, **guard.as_progress()}),
                     log=ctx.log,
                     only=only,
-                    hash_limit=hash_limit(ctx) if scope is BackupScope.DATABASE else 0,
+                    limits=limits_of(ctx) if scope is BackupScope.DATABASE else Limits(),
                     seal=seal,
                 )
             except DeploymentError as stopped:
@@ -102,43 +99,9 @@ def make_backup(ctx: StepContext, scope: BackupScope, *, only: Sequence[Table] |
 
 
 def found_backup(ctx: StepContext, scope: BackupScope) -> StepResult | None:
-    """Return what an earlier executor of this job kept and is still sound, recorded if it was not yet, or None.
-
-    What earlier executors left unfinished or damaged is removed. What is too old stays where it is, and is not used.
-    """
-    under = place_of_job(ctx)
-    if removed := ctx.artifacts.remove_partial(under):
-        ctx.log(f"Removed what {removed} unfinished attempts had written")
-    for place in ctx.artifacts.complete(under):
-        kept = Backup.objects.filter(place=place).first()
-        try:
-            recorded = kept.manifest_sha256 if kept else None
-            manifest = compare_with_manifest(ctx.artifacts.path(place), recorded=recorded, stop=ctx.control)
-        except BackupUnreadable as damaged:
-            ctx.log(str(damaged))
-            if kept is None:
-                ctx.artifacts.remove(place)
-            continue
-        if manifest.content["scope"] != scope:
-            continue
-        if is_too_old(kept, _ended_at(manifest)):
-            ctx.log(f"The dump in {place} is too old to begin with now: making another one")
-            continue
-        return _keep(ctx, place, manifest)
-    return None
-
-
-def _ended_at(manifest: Manifest) -> datetime:
-    seconds = manifest.content["seconds"]
-    return datetime.fromisoformat(manifest.content["snapshot"]["at"]) + timedelta(seconds=sum(seconds.values()))
-
-
-def place_of_job(ctx: StepContext) -> str:
-    """Return the place in the artifacts store below which everything of this job lies.
-
-    It begins with the control plane: another one may keep its backups in the same store, and have the same numbers.
-    """
-    return f"{ctx.control_plane_id}/run-{ctx.job.run.number}/job-{ctx.job.pk}"
+    """Return what an earlier executor of this job kept and is still sound, recorded if it was not yet, or None."""
+    found = found_place(ctx, scope)
+    return None if found is None else _keep(ctx, *found)
 
 
 def _choose(ctx: StepContext, exported: Exported) -> Client:
@@ -174,6 +137,7 @@ def _content(ctx: StepContext, scope: BackupScope, dumped: Dumped, *, reading: f
         "schema_fingerprint": None if measured.schema is None else fingerprint(measured.schema),
         "rows": measured.rows,
         "hashes": measured.hashes,
+        "samples": {name: sample.as_manifest() for name, sample in measured.samples.items()},
         "sequences": dumped.sequences,
         "origin": dumped.origin.as_manifest(),
         "enums": dumped.enums,

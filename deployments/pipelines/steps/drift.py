@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.schema import Difference, Snapshot, difference
+from checks.schema import Difference, IgnoreRules, Snapshot, difference
 from checks.schema.snapshot import FORMAT
 from deployments.errors import DeploymentError
 from deployments.models import SchemaExpectation
@@ -33,7 +33,7 @@ def see_to_drift(ctx: StepContext, seen: Snapshot, evidence: dict[str, Any]) -> 
     Raises Drifted before a deploy in a protected environment. A way back is never held up by it, only told.
     """
     expected = SchemaExpectation.objects.filter(database=ctx.job.database_id).select_related("snapshot").last()
-    found = _difference(expected, seen)
+    found = _difference(expected, seen, ignore_rules(ctx.job.run.environment))
     if found is None or found.why_not_comparable:
         why = "" if found is None else f" {found.why_not_comparable}"
         evidence["drift"] = {"stand": "unknown", "lines": []}
@@ -48,10 +48,9 @@ def see_to_drift(ctx: StepContext, seen: Snapshot, evidence: dict[str, Any]) -> 
     return [f"Warning: the schema is not as expected, in {len(found.changes)} object(s)."]
 
 
-def _difference(expected: SchemaExpectation | None, seen: Snapshot) -> Difference | None:
+def _difference(expected: SchemaExpectation | None, seen: Snapshot, rules: IgnoreRules) -> Difference | None:
     if expected is None or expected.snapshot.format != FORMAT:
         return None
     if expected.snapshot.fingerprint == seen.fingerprint:
         return Difference()
-    rules = ignore_rules()
     return difference(rules.filtered(snapshot_of(expected.snapshot)), rules.filtered(seen))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from checks.model.saved import NUMBERS_PER_MAJOR
+from checks.policy.backups import PG_DUMP
 from checks.policy.collisions import LONGEST_WAIT_SECONDS
 from deployments.errors import DeploymentError
 from deployments.models.run import RunKind
@@ -13,6 +14,7 @@ from deployments.pipelines.contract import StepContext, StepResult
 from deployments.pipelines.steps.batches import are_planned
 from deployments.pipelines.steps.collisions import see_to_collisions
 from deployments.pipelines.steps.drift import see_to_drift
+from deployments.pipelines.steps.driven import configured, driver_of
 from deployments.pipelines.windows import require_window
 from deployments.pipelines.world import require_as_planned
 from deployments.postgres.batches.ledger import require_batch_table
@@ -82,6 +84,10 @@ class Preflight:
         is_way_back = ctx.plan["kind"] == RunKind.ROLLBACK
         if not is_way_back and not ctx.plan["requirements"]["backup"]:
             return []
+        if not is_way_back and (name := driver_of(ctx)) != PG_DUMP:
+            configured(name).require_usable()
+            ctx.artifacts.require_writable()
+            return [f"The backup driver {name} can be run."]
         try:
             client = ctx.clients.newest_for(
                 seen.server_version, tls=asks_for_tls(ctx.target), is_protected=ctx.job.run.environment.is_protected

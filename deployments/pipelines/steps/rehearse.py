@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+
 from checks.rehearsal.proof import Outcome, Proof
+from checks.rehearsal.queries import Query, Registered, frequent, registered
 from checks.schema import fingerprint
 from checks.words import amount
 from deployments.actors import EXECUTOR
@@ -25,13 +28,16 @@ from deployments.postgres.catalog import snapshot
 from deployments.postgres.connect import ANSWERED, LINK_ERRORS, Target, session
 from deployments.postgres.errors import TargetUnreachable
 from deployments.postgres.rehearsal.databases import Databases, drop_left_copies, size_of
+from deployments.postgres.rehearsal.frequent import frequent_queries
+from deployments.postgres.rehearsal.masking import mask
 from deployments.postgres.rehearsal.neutral import neutralise
 from deployments.postgres.rehearsal.play import play
 from deployments.postgres.rehearsal.roles import acting_role
 from deployments.postgres.rehearsal.scripts import Rehearsed, rehearsed
-from deployments.services.rehearse import LARGEST_GB, NoRehearsalServer, keep_rehearsal
+from deployments.selectors.measured_rates import rates_shown
+from deployments.services.rehearse import NoRehearsalServer, keep_rehearsal
 
-LARGEST_BYTES = LARGEST_GB * 10**9
+GB = 10**9
 
 
 class TooLargeToRehearse(DeploymentError):
@@ -39,10 +45,11 @@ class TooLargeToRehearse(DeploymentError):
 
     code = "too-large-to-rehearse"
 
-    def __init__(self, *, target: str, size_bytes: int) -> None:
+    def __init__(self, *, target: str, size_bytes: int, largest_bytes: int) -> None:
         super().__init__(
-            f"{target} has {amount(size_bytes)}, and up to {amount(LARGEST_BYTES)} are copied for a rehearsal. Nothing "
-            "was copied, and its way back is not proven. Rehearse on a smaller environment with the same schema."
+            f"{target} has {amount(size_bytes)}, and up to {amount(largest_bytes)} are copied for a rehearsal. Nothing "
+            "was copied, and its way back is not proven. Rehearse on a smaller environment with the same schema, or "
+            "raise REHEARSAL_LARGEST_GB."
         )
 
 
@@ -72,11 +79,27 @@ class Rehearse:
             for told in neutralised:
                 ctx.log(told)
             try:
-                proof = play(databases, clone, migrations, owner_role=acts, neutralised=neutralised, tell=_tell(ctx))
+                masked = _masked(ctx, databases, clone, acts)
+                queries, unplanned = _queries(ctx)
+                proof = play(
+                    databases,
+                    clone,
+                    migrations,
+                    owner_role=acts,
+                    neutralised=neutralised,
+                    masked=masked,
+                    queries=queries,
+                    tell=_tell(ctx),
+                )
             except LINK_ERRORS as cut:
                 if isinstance(cut, ANSWERED):
                     raise
                 raise TargetUnreachable.by(cut, target=server.name) from cut
+        proof = replace(
+            proof,
+            unplanned=(*unplanned, *proof.unplanned),
+            measured=tuple(rates_shown(ctx.job.database, ctx.plan, proof)),
+        )
         kept: list[Rehearsal] = []
         persist(
             lambda: kept.append(keep_rehearsal(ctx.job, proof, fence=ctx.holder.fence, actor=EXECUTOR)),
@@ -97,8 +120,9 @@ def _clone(ctx: StepContext, server: Target) -> Iterator[tuple[Databases, str]]:
         size = size_of(opened)
         with opened.transaction():
             now = fingerprint(snapshot(opened))
-    if size > LARGEST_BYTES:
-        raise TooLargeToRehearse(target=ctx.target.name, size_bytes=size)
+    largest = settings.CONFIGURATION.rehearsal_largest_gb * GB
+    if size > largest:
+        raise TooLargeToRehearse(target=ctx.target.name, size_bytes=size, largest_bytes=largest)
     backup, manifest = _backup(ctx, now)
     clone = str(Scratch.named(ctx.control_plane_id, Purpose.REHEARSE, job=ctx.holder.job, fence=ctx.holder.fence))
     ctx.log(f"Restoring the backup in {backup.place} into {clone} on {server.name}")
@@ -132,6 +156,26 @@ def _backup(ctx: StepContext, schema: str) -> tuple[Backup, Manifest]:
 
 def _manifest(ctx: StepContext, backup: Backup) -> Manifest:
     return compare_with_manifest(ctx.artifacts.path(backup.place), recorded=backup.manifest_sha256, stop=ctx.control)
+
+
+def _masked(ctx: StepContext, databases: Databases, clone: str, acts: str) -> str:
+    """Mask the clone's data if the plan names a script for it; return what that did, "" if none."""
+    script = ctx.plan.get("masking")
+    if not script:
+        return ""
+    done = mask(databases, clone, Script.objects.get(pk=script).text(), owner_role=acts, tell=_tell(ctx))
+    ctx.log(done)
+    return done
+
+
+def _queries(ctx: StepContext) -> tuple[list[Query], list[str]]:
+    """Return the queries whose plans are compared, registered ones first, and of which others nothing is known."""
+    script = ctx.plan.get("queries")
+    found = registered(Script.objects.get(pk=script).text()) if script else Registered()
+    with session(ctx.target, name=ctx.holder.session_name) as opened:
+        counted = frequent_queries(opened)
+    queries = {one.name: one for one in (*found.queries, *frequent(counted.texts))}
+    return list(queries.values()), [*found.refused, *([counted.why] if counted.why else [])]
 
 
 def _rehearsed(entry: dict[str, Any]) -> Rehearsed:

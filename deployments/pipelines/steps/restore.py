@@ -137,10 +137,9 @@ class MakeReady:
         prepare(swap, building, control_plane_id=ctx.control_plane_id, known=lambda: known)
         make_ready(swap, building)
         compared, seconds = restored.compared, sum(restored.seconds.values())
-        how = "equal" if compared.is_equal else "not all of it could be compared"
         return _ready(
             ctx,
-            f"{compared.rows:,} rows in {compared.tables} tables restored in {seconds:.0f} s: {how}.",
+            f"{compared.rows:,} rows in {compared.tables} tables restored in {seconds:.0f} s: {compared.word}.",
             compared.as_evidence() | {"seconds": restored.seconds},
         )
 

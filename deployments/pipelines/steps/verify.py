@@ -1,9 +1,13 @@
 """Restoring a backup on the rehearsal server before anything is changed, to see that it is a way back."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
+from checks.words import counted, listed
 from deployments.actors import EXECUTOR
 from deployments.artifacts import PARTIAL
 from deployments.crash import crash_point
@@ -16,16 +20,19 @@ from deployments.pipelines.record import persist
 from deployments.postgres.backup.archive import Manifest, compare_with_manifest
 from deployments.postgres.backup.compare import Compared
 from deployments.postgres.backup.filling import RestoreFailed
+from deployments.postgres.backup.measure import ONE_IN, Limits
 from deployments.postgres.backup.restore import Restored, RestoreWithoutRoom, restore_to
 from deployments.postgres.backup.scratch import Purpose, Scratch, drop_leftovers, drop_scratch
 from deployments.postgres.clients import asks_for_tls
 from deployments.postgres.connect import DRIVER_ERROR, Target, session
+from deployments.postgres.guard import free_disk_bytes, tells_disk
+from deployments.selectors.backups import expected_seconds
 from deployments.services.backups import note_check
 from deployments.states import JobState
 
 GB = 10**9
 MOST_NAMED = 5
-TRIED = (CheckOutcome.EQUAL, CheckOutcome.RESTORED)
+TRIED = (CheckOutcome.EQUAL, CheckOutcome.SAMPLED, CheckOutcome.RESTORED)
 
 
 class BackupDiffers(DeploymentError):
@@ -43,9 +50,11 @@ class BackupDiffers(DeploymentError):
         )
 
 
-def hash_limit(ctx: StepContext) -> int:
-    """Return up to how many bytes of a database its rows are hashed: 0 where nothing will be compared."""
-    return (ctx.plan["requirements"].get("verified_backup_gb") or 0) * GB
+def limits_of(ctx: StepContext) -> Limits:
+    """Return up to which size of the database its rows are hashed, or a sample: 0 where nothing will be compared."""
+    needs = ctx.plan["requirements"]
+    whole = (needs.get("verified_backup_gb") or 0) * GB
+    return Limits(whole, max(whole, (needs.get("sampled_backup_gb") or 0) * GB))
 
 
 def verified(ctx: StepContext, kept: StepResult) -> StepResult:
@@ -68,7 +77,8 @@ def verified(ctx: StepContext, kept: StepResult) -> StepResult:
 
 def _why_not(ctx: StepContext, backup: Backup, server: Target | None) -> str:
     """Return why a backup is not restored, "" if it is."""
-    if not hash_limit(ctx):
+    limits = limits_of(ctx)
+    if not limits.whole_bytes:
         return "Not restored: the policy does not ask for it."
     if server is None:
         return "Not restored: this environment names no rehearsal server to restore it on."
@@ -76,9 +86,17 @@ def _why_not(ctx: StepContext, backup: Backup, server: Target | None) -> str:
         ctx.artifacts.path(backup.place), recorded=backup.manifest_sha256, stop=ctx.control
     ).content
     size = content["database"]["size_bytes"]
-    if size > hash_limit(ctx):
-        return f"Not restored: {size / GB:,.1f} GB are more than the {hash_limit(ctx) / GB:,.0f} GB of the policy."
+    if size > limits.sampled_bytes:
+        return f"Not restored: {size / GB:,.1f} GB are more than the {limits.sampled_bytes / GB:,.0f} GB of the policy."
+    plain, most = plain_bytes(content), settings.CONFIGURATION.restore_limit
+    if plain > most:
+        return f"Not restored: {plain / GB:,.1f} GB unpacked are more than RESTORE_LIMIT, {most / GB:,.1f} GB."
     return ""
+
+
+def plain_bytes(content: Mapping[str, Any]) -> int:
+    """Return how many bytes a backup has unpacked, by its manifest."""
+    return sum(fact.get("plain_bytes", 0) for fact in content["files"].values())
 
 
 def _verify(ctx: StepContext, backup: Backup, server: Target) -> BackupCheck:
@@ -110,7 +128,8 @@ def noted(ctx: StepContext, backup: Backup, restored: Restored, server: Target) 
     if compared.differences:
         _note(ctx, backup, CheckOutcome.DIFFERENT, found)
         raise BackupDiffers(place=backup.place, compared=compared)
-    return _note(ctx, backup, CheckOutcome.EQUAL if compared.is_equal else CheckOutcome.RESTORED, found)
+    reached = CheckOutcome.EQUAL if compared.is_equal else CheckOutcome.SAMPLED
+    return _note(ctx, backup, CheckOutcome.RESTORED if compared.not_compared else reached, found)
 
 
 def restored_into(ctx: StepContext, server: Target, manifest: Manifest, name: str, backup: Backup) -> Restored:
@@ -118,6 +137,9 @@ def restored_into(ctx: StepContext, server: Target, manifest: Manifest, name: st
     is_protected = ctx.job.run.environment.is_protected
     with session(server, name=ctx.holder.session_name) as opened:
         newest = max(opened.info.server_version, manifest.content["server"]["version"])
+        room = free_disk_bytes(opened) if tells_disk(opened) else None
+    if room is None:
+        ctx.log(f"How much room {server.name} has is not told: {plain_bytes(manifest.content):,} bytes are restored")
     client = ctx.clients.newest_for(newest, tls=asks_for_tls(server), is_protected=is_protected)
     unpacked = ctx.artifacts.path(f"{backup.place}-unpacked-{ctx.holder.fence}{PARTIAL}")
     return restore_to(
@@ -133,6 +155,8 @@ def restored_into(ctx: StepContext, server: Target, manifest: Manifest, name: st
         progress=ctx.progress,
         log=ctx.log,
         keys=ctx.keys,
+        room_bytes=room,
+        expected=expected_seconds(backup),
         make_roles=ctx.job.database.connection != server.connection,
     )
 
@@ -158,11 +182,18 @@ def _told(kept: StepResult, check: BackupCheck) -> StepResult:
     """Return what was kept, with how far it is proven now."""
     found = check.found
     seconds = sum(found["seconds"].values())
+    restored = f"Restored on {found['on']} in {seconds:.0f} s"
     if check.outcome == CheckOutcome.EQUAL:
-        told = f"Restored on {found['on']} in {seconds:.0f} s, and equal: schema, and {found['rows']:,} rows by hash."
+        told = f"{restored}, and equal: schema, and {found['rows']:,} rows by hash."
+    elif check.outcome == CheckOutcome.SAMPLED:
+        whole, sampled = found["tables"] - found["sampled_in_all"], found["sampled_in_all"]
+        told = (
+            f"{restored}, sampled: schema and the number of rows everywhere, {counted(whole, 'table')} by hash, and of "
+            f"{counted(sampled, 'larger table')} one row in {ONE_IN}: {listed(found['sampled'], most=MOST_NAMED)}. "
+            "What the sample leaves out was not compared."
+        )
     else:
-        missing = ", ".join(found["not_compared"][:MOST_NAMED])
-        told = f"Restored on {found['on']} in {seconds:.0f} s. Not compared: {missing}."
+        told = f"{restored}. Not compared: {', '.join(found['not_compared'][:MOST_NAMED])}."
     return replace(
         kept, summary=f"{kept.summary} {told}", evidence=kept.evidence | {"level": check.outcome, "restored": found}
     )

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ import psycopg
 
 from deployments.postgres.backup.measure import (
     THE_LARGE_OBJECTS,
+    Sample,
     Table,
     measure,
     measure_large_objects,
@@ -34,13 +35,23 @@ class Compared:
 
     differences: tuple[str, ...]
     not_compared: tuple[str, ...]
-    tables: int  # whose rows were compared by their hash
-    rows: int
+    tables: int  # whose rows were compared by their hash, all of them or a sample
+    rows: int  # of these tables
+    sampled: tuple[str, ...] = ()  # of which only a sample was
 
     @property
     def is_equal(self) -> bool:
         """Whether everything was compared, and nothing differs."""
-        return not self.differences and not self.not_compared
+        return not self.differences and not self.not_compared and not self.sampled
+
+    @property
+    def word(self) -> str:
+        """How far it was compared, in a few words."""
+        if self.differences:
+            return "different"
+        if self.not_compared:
+            return "not all of it could be compared"
+        return "sampled" if self.sampled else "equal"
 
     def as_evidence(self, most: int = 20) -> dict[str, Any]:
         """Return it as values for a step's evidence."""
@@ -52,11 +63,24 @@ class Compared:
             "differences_in_all": len(self.differences),
             "not_compared": list(self.not_compared[:most]),
             "not_compared_in_all": len(self.not_compared),
+            "sampled": list(self.sampled[:most]),
+            "sampled_in_all": len(self.sampled),
         }
 
 
-def compare(restored: Target, content: Mapping[str, Any], *, name: str, jobs: int, stop: Stop) -> Compared:
+def compare(
+    restored: Target,
+    content: Mapping[str, Any],
+    *,
+    name: str,
+    jobs: int,
+    stop: Stop,
+    tell: Callable[[int], None] = lambda _: None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Compared:
     """Compare a database with the content of a manifest: schema, rows and hashes of every table, sequences.
+
+    `tell` is told the rows of every table that was measured, by several threads; `meanwhile` is called by this one.
 
     The hashes are of the snapshot that was dumped, so that writes during the dump make no difference. Raises what
     opening a session raises, psycopg.Error, and what `stop` raises.
@@ -71,10 +95,13 @@ def compare(restored: Target, content: Mapping[str, Any], *, name: str, jobs: in
         differences += _of_sequences(content["sequences"], sequences_of(opened))
         tables = {str(table): table for table in tables_of(opened)}
     rows, hashes = content["rows"], content["hashes"]
+    samples = {table: Sample.of_manifest(told) for table, told in content.get("samples", {}).items()}
     wanted = {table for table in rows if table != THE_LARGE_OBJECTS}
     differences += [f"{table} is missing" for table in sorted(wanted - tables.keys())]
     differences += [f"{table} was not in the backup" for table in sorted(tables.keys() - wanted)]
-    found = _measure(restored, [tables[one] for one in wanted & tables.keys()], hashes, name=name, jobs=jobs, stop=stop)
+    both = [tables[one] for one in wanted & tables.keys()]
+    asked = {str(table): (hashes.get(str(table)) is not None, samples.get(str(table))) for table in both}
+    found = _measure(restored, both, asked, name=name, jobs=jobs, stop=stop, tell=tell, meanwhile=meanwhile)
     if THE_LARGE_OBJECTS in rows:
         with session(restored, name=name) as opened:
             measure_plainly(opened)
@@ -85,7 +112,11 @@ def compare(restored: Target, content: Mapping[str, Any], *, name: str, jobs: in
             not_compared.append(f"the rows of {table}")
     compared = [table for table in found if hashes.get(table) is not None and found[table][1] is not None]
     return Compared(
-        tuple(differences), tuple(not_compared), len(compared), sum(found[table][0] or 0 for table in compared)
+        tuple(differences),
+        tuple(not_compared),
+        len(compared),
+        sum(found[table][0] or 0 for table in compared),
+        tuple(table for table in compared if table in samples),
     )
 
 
@@ -121,9 +152,20 @@ def _of_rows(table: str, wanted: tuple[int | None, str | None], found: tuple[int
 
 
 def _measure(
-    restored: Target, tables: list[Table], hashes: Mapping[str, Any], *, name: str, jobs: int, stop: Stop
+    restored: Target,
+    tables: list[Table],
+    asked: Mapping[str, tuple[bool, Sample | None]],
+    *,
+    name: str,
+    jobs: int,
+    stop: Stop,
+    tell: Callable[[int], None],
+    meanwhile: Callable[[], None],
 ) -> dict[str, tuple[int | None, str | None]]:
-    """Measure in several sessions, biggest tables first. None is what could not be measured."""
+    """Measure in several sessions, biggest tables first, by what is `asked`: whether to hash, and which sample.
+
+    None is what could not be measured.
+    """
     left: queue.SimpleQueue[Table] = queue.SimpleQueue()
     for table in sorted(tables, key=lambda one: one.size_bytes, reverse=True):
         left.put(table)
@@ -134,8 +176,10 @@ def _measure(
             measure_plainly(opened)
             while True:
                 table = left.get_nowait()
+                is_hashed, sample = asked[str(table)]
                 with suppress(psycopg.Error):
-                    found[str(table)] = measure(opened, table, is_hashed=hashes.get(str(table)) is not None)
+                    found[str(table)] = measure(opened, table, is_hashed=is_hashed, sample=sample)
+                    tell(found[str(table)][0] or 0)
 
     with ExitStack() as stack:
         sessions = [stack.enter_context(session(restored, name=name)) for _ in range(min(jobs, max(1, len(tables))))]
@@ -147,6 +191,7 @@ def _measure(
                 threads[0].join(LOOK_SECONDS / len(threads))
                 threads[-1].join(LOOK_SECONDS / len(threads))
                 stop.require_may_start()
+                meanwhile()
         except BaseException:
             with suppress(queue.Empty):
                 while True:

@@ -15,8 +15,9 @@ import psycopg
 
 from deployments.errors import DeploymentError
 from deployments.postgres.backup.exported import Exported, Measuring, exporting
-from deployments.postgres.backup.measure import Measured, Table, sequences_of
-from deployments.postgres.backup.packing import Damaged, Fact, Packing
+from deployments.postgres.backup.measure import Limits, Measured, Table, sequences_of
+from deployments.postgres.backup.packer import Packing
+from deployments.postgres.backup.packing import Damaged, Fact
 from deployments.postgres.backup.properties import Properties
 from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client
@@ -111,12 +112,12 @@ def dump(
     progress: Callable[[dict[str, Any]], None],
     log: Callable[[str], None],
     only: Sequence[Table] | None = None,
-    hash_limit: int = 0,
+    limits: Limits = Limits(),  # noqa: B008 # it cannot be changed
     seal: Seal | None = None,
 ) -> Dumped:
     """Dump a database, or `only` these tables of it, into a new folder, packed, and return what is known about it.
 
-    Rows are hashed if the database has at most `hash_limit` bytes; else they are only counted.
+    Rows are hashed, or a sample of them, if the database is not larger than `limits` say; else they are only counted.
 
     `choose` looks at what was found before anything is dumped, and returns the programs to use, or refuses. Every
     session on the target has the holder's name, so that a takeover ends them, and the guard, who is open, watches them
@@ -135,8 +136,7 @@ def dump(
         enums = exported.enums_of(only) if only is not None else {}
         files = connection_files(exported.opened, target=target.name, name=holder.session_name)
         heard = Progress(total=len(tables))
-        hashed = tables if exported.properties.size_bytes <= hash_limit else []
-        measuring, packing = Measuring(exported, tables, hashed=hashed), Packing(folder, jobs=jobs, seal=seal)
+        measuring, packing = Measuring(exported, tables, limits=limits), Packing(folder, jobs=jobs, seal=seal)
 
         def hear(line: str) -> None:
             heard.hear(line)
@@ -144,7 +144,7 @@ def dump(
 
         with closing(measuring), closing(packing):
             watch = _Watch(
-                exported, heard, measuring, guard=guard, folder=folder, jobs=jobs, progress=progress, log=log
+                exported, heard, measuring, packing, guard=guard, folder=folder, jobs=jobs, progress=progress, log=log
             )
             with running(client.pg_dump, _arguments(exported, folder, jobs, only), files=files, tell=hear) as ran:
                 status = ran.wait(stop, meanwhile=watch.look)
@@ -200,6 +200,7 @@ class _Watch:
     exported: Exported
     heard: Progress
     measuring: Measuring
+    packing: Packing
     guard: Guard
     folder: Path
     jobs: int
@@ -217,6 +218,7 @@ class _Watch:
         else:
             self.in_the_way = ""
             self.measuring.start()
+            self.packing.look()
         if time.monotonic() - self.told_at >= PROGRESS_SECONDS:
             self.told_at = time.monotonic()
             values = self.heard.as_values(jobs=self.jobs, size=size_of(self.folder)[0])

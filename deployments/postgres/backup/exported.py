@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,16 @@ import psycopg
 
 from deployments.postgres.backup.measure import (
     THE_LARGE_OBJECTS,
+    Limits,
     Measured,
     Table,
+    keys_of,
     measure,
     measure_large_objects,
     measure_plainly,
     sequences_of,
     tables_of,
+    to_hash,
 )
 from deployments.postgres.backup.properties import Properties, read_properties
 from deployments.postgres.catalog import snapshot
@@ -73,6 +76,7 @@ class Exported:
     properties: Properties
     sequences: dict[str, int | None]  # before the dump
     origin: Origin
+    keys: dict[int, list[str]]  # columns of each primary key, by the number of its table
 
     def enums_of(self, tables: Sequence[Table]) -> dict[str, list[str]]:
         """Return the enum types that columns of these tables are of: name as SQL -> labels in order."""
@@ -113,16 +117,21 @@ def exporting(target: Target, *, name: str) -> Iterator[Exported]:
             properties=read_properties(opened),
             sequences=sequences_of(opened),
             origin=read_origin(opened),
+            keys=keys_of(opened),
         )
 
 
 class Measuring:
     """Measures in a thread of its own, while the dump runs. It has the session then: nobody else uses it."""
 
-    def __init__(self, exported: Exported, tables: Sequence[Table], *, hashed: Collection[Table] = ()) -> None:
-        """Prepare; nothing is asked yet. The rows of `hashed` are hashed, those of the others only counted."""
-        hashes: dict[str, str | None] = {str(table): None for table in tables if table in hashed}
-        self.measured = Measured(rows={str(table): None for table in tables}, hashes=hashes)
+    def __init__(self, exported: Exported, tables: Sequence[Table], *, limits: Limits = Limits()) -> None:  # noqa: B008
+        """Prepare; nothing is asked yet. Rows are hashed as the size of the database lets them, else only counted."""
+        whole, samples = to_hash(tables, exported.keys, size_bytes=exported.properties.size_bytes, limits=limits)
+        self.measured = Measured(
+            rows={str(table): None for table in tables},
+            hashes={str(table): None for table in tables if table in whole or table in samples},
+            samples={str(table): sample for table, sample in samples.items()},
+        )
         self._opened = exported.opened
         self._tables = sorted(tables, key=lambda table: table.pages)  # many small ones before one that takes long
         self._enough = threading.Event()
@@ -175,7 +184,8 @@ class Measuring:
         name = str(table)
         with suppress(psycopg.Error):
             is_hashed = name in self.measured.hashes
-            rows, hashed = measure(self._opened, table, is_hashed=is_hashed)
+            sample = self.measured.samples.get(name)
+            rows, hashed = measure(self._opened, table, is_hashed=is_hashed, sample=sample)
             self.measured.rows[name] = rows
             if is_hashed:
                 self.measured.hashes[name] = hashed

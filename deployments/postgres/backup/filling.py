@@ -1,19 +1,22 @@
 """Filling a new database from an unpacked dump, with pg_restore, up to its first error."""
 
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import psycopg
 
 from deployments.errors import DeploymentError
+from deployments.postgres.backup.course import Course, Phase
+from deployments.postgres.backup.gate_left_out import list_without_gate
 from deployments.postgres.clients import Client
-from deployments.postgres.connect import Holder, Target, session
+from deployments.postgres.connect import Holder, Session, Target, session
 from deployments.postgres.programs import connection_files, running
+from deployments.postgres.progress import Doing, look
 from deployments.postgres.stop import Stop
 
-PROGRESS_SECONDS = 1.0
 # Its commits do not wait for the log. The one that gives the database its properties in the end does, and with it all
 # that were before are durable; nobody trusts the database sooner.
 SETTINGS = " ".join(
@@ -47,21 +50,19 @@ class RestoreFailed(DeploymentError):
 
 @dataclass(slots=True)
 class Heard:
-    """How far pg_restore is, and the first thing it complains about."""
+    """What pg_restore says: how far it is, and the first thing it complains about."""
 
-    tables: int
+    course: Course
     is_noise: Callable[[str], bool]
-    done: int = 0
-    table: str = ""
     errors: list[str] = field(default_factory=list)
     noise: int = 0
 
     def hear(self, line: str) -> None:
         """Take in one line."""
         if found := re.search(r'processing data for table "(.*)"$', line):
-            self.table = found[1]
-        elif re.search(r"finished item \d+ TABLE DATA ", line):
-            self.done += 1
+            self.course.table = found[1]
+        elif found := re.search(r"finished item (\d+) TABLE DATA ", line):
+            self.course.finished(found[1])
         elif ": error: " in line and self.is_noise(line):
             self.noise += 1
         elif ": error: " in line or ": fatal: " in line:
@@ -71,37 +72,47 @@ class Heard:
 def fill(
     restored: Target,
     holder: Holder,
-    content: Mapping[str, Any],
     client: Client,
     dump: Path,
     *,
     jobs: int,
     stop: Stop,
-    progress: Callable[[dict[str, Any]], None],
+    course: Course,
+    options: Sequence[str] = (),
 ) -> None:
-    """Have pg_restore fill the database, and stop at its first error. Raises RestoreFailed."""
+    """Have pg_restore fill the database, and stop at its first error. `options` choose parts of the dump.
+
+    A session of ours looks on meanwhile, to tell how far it is. Raises RestoreFailed.
+    """
     with session(restored, name=holder.session_name) as opened:
         is_old = opened.info.server_version < KNOWS_TRANSACTION_TIMEOUT and client.number >= KNOWS_TRANSACTION_TIMEOUT
         files = connection_files(opened, target=restored.name, name=holder.session_name, settings=SETTINGS)
         secret = opened.info.password
-    heard = Heard(tables=len(content["rows"]), is_noise=lambda line: is_old and UNKNOWN_TO_OLDER in line)
-    told_at = 0.0
+        heard = Heard(course, is_noise=lambda line: is_old and UNKNOWN_TO_OLDER in line)
 
-    def look() -> None:
-        nonlocal told_at
-        if heard.errors:
-            raise _refusal(restored, heard.errors, secret)
-        if time.monotonic() - told_at >= PROGRESS_SECONDS:
-            told_at = time.monotonic()
-            progress({"tables": heard.tables, "tables_done": heard.done, "table": heard.table, "jobs": jobs})
+        def look_on() -> None:
+            if heard.errors:
+                raise _refusal(restored, heard.errors, secret)
+            course.look(lambda: _sessions(opened, holder.session_name))
 
-    arguments = ["--dbname=service=target", f"--jobs={jobs}", "--no-password", "--verbose", str(dump)]
-    if not is_old:
-        arguments.insert(0, "--exit-on-error")
-    with running(client.pg_restore, arguments, files=files, tell=heard.hear) as ran:
-        status = ran.wait(stop, meanwhile=look)
+        is_chosen = any(one.startswith("--use-list=") for one in options)
+        if not is_chosen and (chosen := list_without_gate(opened, client, dump, stop=stop)) is not None:
+            options = [*options, f"--use-list={chosen}"]
+        arguments = ["--dbname=service=target", f"--jobs={jobs}", "--no-password", "--verbose", *options, str(dump)]
+        if not is_old:
+            arguments.insert(0, "--exit-on-error")
+        course.begin(Phase.ROWS)
+        with running(client.pg_restore, arguments, files=files, tell=heard.hear) as ran:
+            status = ran.wait(stop, meanwhile=look_on)
     if heard.errors or (status != 0 and not _is_only_noise(heard, ran.said)):
         raise _refusal(restored, heard.errors or [f"it ended with status {status}, and without a word why"], secret)
+
+
+def _sessions(opened: Session, name: str) -> list[Doing]:
+    """Return what pg_restore's sessions do; nothing where the server does not say."""
+    with suppress(psycopg.Error):
+        return look(opened, pid=None, name=name)
+    return []
 
 
 def _is_only_noise(heard: Heard, said: Iterable[str]) -> bool:

@@ -1,14 +1,11 @@
-"""Packing the files of a dump: each compressed with zstd, encrypted where that is asked for, and unpacked again."""
+"""One file of a dump, packed: compressed with zstd, encrypted where that is asked for, and unpacked again."""
 
 import hashlib
-import os
-import queue
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +18,13 @@ else:
     from backports import zstd
 
 CHUNK_BYTES = 2**20
+LOOK_SECONDS = 0.2
 COMPRESSION = "zstd:1"
 PACKED, SEALED = ".zst", ".enc"
 BIG_BYTES = 16 * 2**20  # from here on one file is compressed on all cores
 # What pg_dump writes at the end of the rows of a table, also of one without any.
 END_OF_ROWS = b"\\.\n\n\n"
 ROWS = re.compile(r"(.*/)?\d+\.dat")
-FINISHED = re.compile(r"finished item (\d+) TABLE DATA ")
 Fact = dict[str, Any]
 
 
@@ -35,104 +32,35 @@ class Damaged(ValueError):
     """A packed file is not what it was, or was never whole."""
 
 
-class Packing:
-    """Packs what pg_dump has finished while it works on the next tables, and all the rest afterwards.
+def pack(
+    path: Path, name: str, *, workers: int, seal: Seal | None = None, parts: Iterable[bytes] | None = None
+) -> tuple[str, Fact]:
+    """Write a file packed beside itself; return its name and facts. `parts` are its content where it still grows.
 
-    Both cores are busy that way, also where pg_dump waits for a server elsewhere, and the disk has to hold little that
-    is not packed.
+    Raises Damaged if it cannot be whole, OSError.
     """
+    last, plain = b"", 0
 
-    def __init__(self, folder: Path, *, jobs: int, seal: Seal | None = None) -> None:
-        """Begin with nothing to do; `folder` is that of the dump. Facts are by the name beside the manifest."""
-        self.facts: dict[str, Fact] = {}
-        self._folder = folder
-        self._jobs = jobs
-        self._seal = seal
-        self._given: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
-        self._failed: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
-        for thread in self._threads:
-            thread.start()
+    def seen() -> Iterator[bytes]:
+        nonlocal last, plain
+        for part in parts_of(path) if parts is None else parts:
+            last, plain = (last + part)[-len(END_OF_ROWS) :], plain + len(part)
+            yield part
 
-    def hear(self, line: str) -> None:
-        """Take in a line of pg_dump's: a table that is finished is packed at once."""
-        if found := FINISHED.search(line):
-            self._given.put(self._folder / f"{found[1]}.dat")
-
-    def finish(self, stop: Stop) -> dict[str, Fact]:
-        """Pack what is left, biggest first, and return the facts of all files.
-
-        Raises Damaged for what pg_dump cannot have finished, OSError, and what `stop` raises.
-        """
-        self._end(self._given.put)
-        while any(thread.is_alive() for thread in self._threads):
-            stop.require_may_start()
-            self._threads_end(0.2)
-        self._raise()
-        left = sorted(_files(self._folder), key=lambda path: path.stat().st_size, reverse=True)
-        left = [path for path in left if path.suffix not in {PACKED, SEALED}]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            for path in left:
-                pool.submit(self._pack, path)
-        stop.require_may_start()
-        self._raise()
-        return self.facts
-
-    def close(self) -> None:
-        """Leave what is not packed as it is: the dump has failed."""
-        with suppress(queue.Empty):
-            while True:
-                self._given.get_nowait()
-        self._end(self._given.put)
-        self._threads_end(10.0)
-
-    def _end(self, put: Callable[[None], None]) -> None:
-        for _ in self._threads:
-            put(None)
-
-    def _threads_end(self, seconds: float) -> None:
-        for thread in self._threads:
-            thread.join(seconds)
-
-    def _raise(self) -> None:
-        if self._failed:
-            raise self._failed[0]
-
-    def _work(self) -> None:
-        while (path := self._given.get()) is not None:
-            self._pack(path)
-
-    def _pack(self, path: Path) -> None:
-        if self._failed:
-            return
-        try:
-            name = path.relative_to(self._folder.parent).as_posix()
-            packed, fact = pack(path, name, workers=self._jobs, seal=self._seal)
-            path.unlink()
-            self.facts[packed] = fact
-        except (OSError, Damaged) as failed:
-            self._failed.append(failed)
-
-
-def pack(path: Path, name: str, *, workers: int, seal: Seal | None = None) -> tuple[str, Fact]:
-    """Write a file packed beside itself; return its name and facts. Raises Damaged if it cannot be whole, OSError."""
-    size, last = path.stat().st_size, b""
-    if ROWS.fullmatch(name):
-        with path.open("rb") as file:
-            file.seek(max(0, size - len(END_OF_ROWS)))
-            last = file.read()
-        if last != END_OF_ROWS:
-            raise Damaged(f"{name} ({size} bytes) does not end as the rows of a table do")
     suffix = PACKED if seal is None else PACKED + SEALED
-    parts = _compressed(_parts(path), workers=workers if size >= BIG_BYTES else 0)
+    compressed: Iterable[bytes] = _compressed(seen(), workers=workers if path.stat().st_size >= BIG_BYTES else 0)
     if seal is not None:
-        parts = seal.sealed(name, parts)
+        compressed = seal.sealed(name, compressed)
     digest, written = hashlib.sha256(), 0
-    with path.with_name(path.name + suffix).open("xb") as file:
-        for part in parts:
+    packed = path.with_name(path.name + suffix)
+    with packed.open("xb") as file:
+        for part in compressed:
             digest.update(part)
             written += file.write(part)
-    return name + suffix, {"bytes": written, "sha256": digest.hexdigest(), "plain_bytes": size}
+    if ROWS.fullmatch(name) and (last != END_OF_ROWS or plain != path.stat().st_size):
+        packed.unlink()
+        raise Damaged(f"{name} ({plain} bytes) does not end as the rows of a table do")
+    return name + suffix, {"bytes": written, "sha256": digest.hexdigest(), "plain_bytes": plain}
 
 
 def unpacked(path: Path, name: str, fact: Mapping[str, Any], *, seal: Seal | None) -> Iterator[bytes]:
@@ -144,7 +72,7 @@ def unpacked(path: Path, name: str, fact: Mapping[str, Any], *, seal: Seal | Non
 
     def watched() -> Iterator[bytes]:
         nonlocal stored
-        for part in _parts(path):
+        for part in parts_of(path):
             digest.update(part)
             stored += len(part)
             yield part
@@ -171,8 +99,20 @@ def plain_name(name: str) -> str:
     return name.removesuffix(SEALED).removesuffix(PACKED)
 
 
-def unpack_all(place: Path, facts: Mapping[str, Fact], *, into: Path, jobs: int, seal: Seal | None, stop: Stop) -> None:
+def unpack_all(
+    place: Path,
+    facts: Mapping[str, Fact],
+    *,
+    into: Path,
+    jobs: int,
+    seal: Seal | None,
+    stop: Stop,
+    tell: Callable[[int], None] = lambda _: None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     """Write every file of a backup unpacked below a new folder, for this user alone.
+
+    `tell` is told how many bytes were written, by several threads; `meanwhile` is called by this one.
 
     Raises Damaged, OSError, FileExistsError, and what `stop` raises.
     """
@@ -184,12 +124,14 @@ def unpack_all(place: Path, facts: Mapping[str, Fact], *, into: Path, jobs: int,
         with target.open("xb") as file:
             for part in unpacked(place / name, name, facts[name], seal=seal):
                 stop.require_may_start()
-                file.write(part)
+                tell(file.write(part))
 
-    each(write, sorted(facts, key=lambda name: facts[name]["bytes"], reverse=True), jobs=jobs)
+    each(write, sorted(facts, key=lambda name: facts[name]["bytes"], reverse=True), jobs=jobs, meanwhile=meanwhile)
 
 
-def each(work: Callable[[str], None], names: Iterable[str], *, jobs: int) -> None:
+def each(
+    work: Callable[[str], None], names: Iterable[str], *, jobs: int, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Do the work for each name, several at once. Raises what the first that failed raises; no other begins then."""
     failed = threading.Event()
 
@@ -203,15 +145,13 @@ def each(work: Callable[[str], None], names: Iterable[str], *, jobs: int) -> Non
 
     with ThreadPoolExecutor(jobs) as pool:
         for done in [pool.submit(one, name) for name in names]:
+            while wait([done], LOOK_SECONDS).not_done:
+                meanwhile()
             done.result()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
-        yield from (Path(place, name) for name in names)
-
-
-def _parts(path: Path) -> Iterator[bytes]:
+def parts_of(path: Path) -> Iterator[bytes]:
+    """Give the content of a file."""
     with path.open("rb") as file:
         while part := file.read(CHUNK_BYTES):
             yield part

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from deployments.crash import crash_point
 from deployments.errors import DeploymentError
 from deployments.postgres.backup.archive import DUMP, BackupUnreadable, Manifest
 from deployments.postgres.backup.compare import Compared, compare
+from deployments.postgres.backup.course import Course, Phase
 from deployments.postgres.backup.exported import UNLIMITED
 from deployments.postgres.backup.filling import RestoreFailed, fill
 from deployments.postgres.backup.packing import Damaged, unpack_all
@@ -75,13 +76,15 @@ def restore_to(
     make_roles: bool = False,
     is_closed: bool = True,
     analyze: bool = False,
+    expected: Mapping[str, float] | None = None,
 ) -> Restored:
     """Restore a whole backup into a new database of that name, and compare it with the manifest.
 
     `server` is any database on the server that is to have it. `into` is a folder that does not exist yet, where the
     dump is unpacked; it is gone afterwards. `room_bytes` is how much room the server is known to have. Missing roles
     are made where the server is there for that only (`make_roles`). One that `is_closed` may be entered by its owner
-    alone, and does not get the grants of the original. `analyze` counts its values for the planner.
+    alone, and does not get the grants of the original. `analyze` counts its values for the planner. `expected` are
+    the seconds of each part as an earlier restore took, to tell how long it still takes.
 
     The database is there when this returns, whatever the comparison found, and is for the caller to drop. When it
     raises, the database is dropped. Raises RestoreFailed, RestoreWithoutRoom, BackupUnreadable, what opening a session,
@@ -100,6 +103,7 @@ def restore_to(
         raise RestoreWithoutRoom(where=f"The server of {server.name}", free=room_bytes, wanted=wanted.size_bytes)
     restored = replace(server, dbname=name)
     seconds: dict[str, float] = {}
+    course = Course(progress, content["files"], content["rows"], expected or {}, jobs)
     with session(server, name=holder.session_name) as opened:
         made = _create(opened, name, content, wanted, make_roles=make_roles)
         try:
@@ -107,16 +111,21 @@ def restore_to(
                 close_database(opened, name)
             crash_point("restore-created")
             with _timed(seconds, "unpack"):
-                _unpack(place, manifest, into, jobs=jobs, seal=seal, stop=stop)
+                _unpack(place, manifest, into, jobs=jobs, seal=seal, stop=stop, course=course)
             with _timed(seconds, "restore"):
-                fill(restored, holder, content, client, into / DUMP, jobs=jobs, stop=stop, progress=progress)
+                fill(restored, holder, client, into / DUMP, jobs=jobs, stop=stop, course=course)
             crash_point("restore-filled")
             if analyze:
                 with _timed(seconds, "analyze"):
+                    course.begin(Phase.ANALYZE)
                     _analyze(restored, holder)
             log(f"Restored in {seconds['unpack'] + seconds['restore']:.1f} s; comparing it with the manifest")
             with _timed(seconds, "compare"):
-                compared = compare(restored, content, name=holder.session_name, jobs=jobs, stop=stop)
+                course.begin(Phase.COMPARE)
+                compared = compare(
+                    restored, content, name=holder.session_name, jobs=jobs, stop=stop, tell=course.add,
+                    meanwhile=course.look,
+                )  # fmt: skip
                 compared = _with_properties(opened, restored, holder, wanted, compared, is_closed=is_closed)
         except BaseException as failed:
             _drop(opened, server, name, holder)
@@ -165,9 +174,11 @@ def _create(opened: Session, name: str, content: Any, wanted: Properties, *, mak
     return missing
 
 
-def _unpack(place: Path, manifest: Manifest, into: Path, *, jobs: int, seal: Any, stop: Stop) -> None:
+def _unpack(place: Path, manifest: Manifest, into: Path, *, jobs: int, seal: Any, stop: Stop, course: Course) -> None:
+    course.begin(Phase.UNPACK)
+    files = manifest.content["files"]
     try:
-        unpack_all(place, manifest.content["files"], into=into, jobs=jobs, seal=seal, stop=stop)
+        unpack_all(place, files, into=into, jobs=jobs, seal=seal, stop=stop, tell=course.add, meanwhile=course.look)
     except Damaged as damaged:
         raise BackupUnreadable(place=place, why=str(damaged)) from damaged
     except FileNotFoundError as missing:

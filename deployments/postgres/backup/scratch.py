@@ -22,6 +22,7 @@ class Purpose(StrEnum):
 
     VERIFY = "verify"
     REHEARSE = "rehearse"
+    TABLES = "tables"  # of a wish for single ones: its number in place of a job's
     RESTORE = "restore"  # until it is complete: then it gets a name by which it can be swapped in
 
 

@@ -14,7 +14,15 @@ one thread fills with wishes and empties of outcomes while the guard attends to 
 from deployments.postgres.guard.bill import Bill
 from deployments.postgres.guard.budget import Budget, Over
 from deployments.postgres.guard.endings import Ending, Endings, Outcome
-from deployments.postgres.guard.readings import InTheWay, Seen, Server, look, look_at_server, tells_disk
+from deployments.postgres.guard.readings import (
+    InTheWay,
+    Seen,
+    Server,
+    free_disk_bytes,
+    look,
+    look_at_server,
+    tells_disk,
+)
 from deployments.postgres.guard.watch import Guard
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "Over",
     "Seen",
     "Server",
+    "free_disk_bytes",
     "look",
     "look_at_server",
     "tells_disk",

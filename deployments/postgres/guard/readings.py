@@ -265,11 +265,7 @@ def look_at_server(opened: Session, *, tells_disk: bool) -> Server:
         replicas.append(
             Replica(one["name"] or "", one["pid"], seconds, None if one["bytes"] is None else int(one["bytes"]))
         )
-    free = None
-    if tells_disk:
-        with suppress(psycopg.Error):  # an administrator's function: what it fails at is not told
-            answer = opened.execute(f"SELECT {DISK_FUNCTION}").fetchone()
-            free = int(answer[0]) if answer and answer[0] is not None else None
+    free = free_disk_bytes(opened) if tells_disk else None
     return Server(used, most, tuple(replicas), int(wal), free, is_told=all(one["told"] for one in told))
 
 
@@ -277,3 +273,11 @@ def tells_disk(opened: Session) -> bool:
     """Return whether an administrator made the function that says how much room the server's disk has."""
     row = opened.execute(TELLS_DISK, [DISK_FUNCTION]).fetchone()
     return bool(row and row[0])
+
+
+def free_disk_bytes(opened: Session) -> int | None:
+    """Return how much room the server's disk has, as `tells_disk` says it tells; None where that fails."""
+    with suppress(psycopg.Error):  # an administrator's function: what it fails at is not told
+        answer = opened.execute(f"SELECT {DISK_FUNCTION}").fetchone()
+        return int(answer[0]) if answer and answer[0] is not None else None
+    return None

@@ -14,7 +14,8 @@ from checks.rehearsal.structure import Column, Table
 from deployments.postgres.connect import Session, Target
 from deployments.postgres.privileges import become_owner
 from deployments.postgres.rehearsal.sending import reason
-from deployments.postgres.rehearsal.state import PLAIN_TEXT, reading
+from deployments.postgres.rehearsal.state import reading
+from deployments.postgres.settings import PLAIN_TEXT
 
 # Values that look like nothing else, by what the name of a type begins with. {n} is a number that grows.
 FRESH = {

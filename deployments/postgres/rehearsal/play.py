@@ -11,6 +11,7 @@ import psycopg
 from checks.rehearsal.declared import Declared
 from checks.rehearsal.newcomers import newcomers
 from checks.rehearsal.proof import Loss, Outcome, Proof, Try
+from checks.rehearsal.queries import Query
 from checks.rehearsal.rows import shown
 from checks.rehearsal.sentences import told
 from checks.rehearsal.structure import Table
@@ -19,6 +20,7 @@ from deployments.postgres.connect import Target
 from deployments.postgres.rehearsal.comparing import Comparison, compare, only_labels_stay
 from deployments.postgres.rehearsal.counting import Sides
 from deployments.postgres.rehearsal.databases import Databases
+from deployments.postgres.rehearsal.explaining import Explained
 from deployments.postgres.rehearsal.inserting import Newcomers, old_names, same_names
 from deployments.postgres.rehearsal.questions import Questions
 from deployments.postgres.rehearsal.scripts import Rehearsed, digest_of_scripts
@@ -36,17 +38,22 @@ def play(
     owner_role: str = "",
     statement_timeout: timedelta = STATEMENT_TIMEOUT,
     neutralised: Sequence[str] = (),
+    masked: str = "",
+    queries: Sequence[Query] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Proof:
     """Play migrations and their ways back on copies of a clone, which stays as it is; return what that proves.
 
-    `owner_role` acts, as on the target. Raises what opening a session raises, what `databases.stop` raises, and the
+    `owner_role` acts, as on the target. `masked` says what was done to the clone's data before, and `queries` are
+    planned before and after. Raises what opening a session raises, what `databases.stop` raises, and the
     driver's error when a connection is lost: then nothing is proven, and nothing was refuted either.
     """
     target = Target(0, databases.server.name, databases.server.connection, owner_role)
     sender = Sender(databases, target, statement_timeout)
     try:
-        return _Play(databases, clone, tuple(migrations), target, sender, tuple(neutralised), tell).run()
+        explained = Explained(databases, target, queries)
+        play = _Play(databases, clone, tuple(migrations), target, sender, tuple(neutralised), masked, explained, tell)
+        return play.run()
     except psycopg.errors.QueryCanceled:
         databases.stop.require_may_start()  # it was our own watch, because a person asked to stop
         raise
@@ -60,6 +67,8 @@ class _Play:
     target: Target
     sender: Sender
     neutralised: tuple[str, ...]
+    masked: str
+    explained: Explained
     tell: Callable[[str], None]
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -90,6 +99,10 @@ class _Play:
             tries=tuple(self.tries),
             traced=tuple(self.sender.traced),
             neutralised=self.neutralised,
+            masked=self.masked,
+            queries=self.explained.count,
+            plans=tuple(self.explained.changes),
+            unplanned=tuple(self.explained.unplanned),
         )
 
     def _outcome(self) -> Outcome:
@@ -106,6 +119,7 @@ class _Play:
             before, shape = read_state(opened, may_go=may_go), read_structure(opened)
             questions = Questions(self.databases, self.target, self.migrations)
             questions.ask_before(state)
+            self.explained.before(state)
             for name in may_go.nothing:
                 self.remarks.append(f"{name} is declared irreversible, but was not there before")
             if not self._forward(state, before, may_go):
@@ -114,6 +128,7 @@ class _Play:
                 self.problems += questions.failures_after(state)
             if self.problems:
                 return
+            self.explained.after(state)
             opened = self.databases.reader(state)
             after, shape_after = read_state(opened, may_go=Declared()), read_structure(opened)
             later = copies.enter_context(self.databases.copy(state))

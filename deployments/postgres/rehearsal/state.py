@@ -12,16 +12,11 @@ from checks.rehearsal.rows import UNFILLED, Content, Position, Rows
 from checks.rehearsal.structure import Column, Constraint, Table
 from checks.schema import Snapshot
 from deployments.postgres.connect import Session
+from deployments.postgres.settings import PLAIN_TEXT
 from deployments.postgres.snapshots import OWN, read_snapshot
 from deployments.postgres.snapshots.scope import no_member
 from deployments.postgres.transactional import is_lost
 
-# What a value looks like as text must not depend on what a script sets for the database or a role.
-PLAIN_TEXT = """
-SELECT pg_catalog.set_config('DateStyle', 'ISO', true), pg_catalog.set_config('IntervalStyle', 'postgres', true),
-  pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('extra_float_digits', '1', true),
-  pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('xmloption', 'content', true)
-"""
 SETTINGS = """
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('row_security', 'off', true),
   pg_catalog.set_config('lock_timeout', '10s', true), pg_catalog.set_config('statement_timeout', '30min', true)

@@ -10,6 +10,7 @@ from checks.schema import Snapshot
 from checks.schema.grants import normalised
 from checks.schema.recorded import ORDER
 from deployments.postgres.connect import Session
+from deployments.postgres.settings import PLAIN_TEXT
 from deployments.postgres.snapshots import programs, relations, surroundings
 from deployments.postgres.snapshots.scope import Objects, Pieces
 
@@ -60,12 +61,13 @@ Place = tuple[str, int, int]
 def read_snapshot(opened: Session) -> Snapshot:
     """Return every object of a database with its record. Any role that may connect can read it.
 
-    Called inside a transaction, REPEATABLE READ for one moment; leaves the search path as it was. Waits where views or
+    Called inside a transaction, REPEATABLE READ for one moment; leaves the settings as they were. Waits where views or
     what they read are locked with ACCESS EXCLUSIVE, for as long as the session does.
     """
-    # The server's own functions write names and commands, under a fixed search path: the same in every session.
-    with opened.transaction(force_rollback=True):  # undoes the search path
+    # The server's own functions write names, values and commands, under fixed settings: the same in every session.
+    with opened.transaction(force_rollback=True):  # undoes them
         opened.execute("SET LOCAL search_path = pg_catalog")
+        opened.execute(PLAIN_TEXT)
         return _Reading(opened.info.server_version).snapshot(opened)
 
 

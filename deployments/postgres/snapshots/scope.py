@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-# Not recorded: locktender's own schema, system objects, what is temporary.
-OWN = "namespace.nspname !~ '^(pg_|information_schema$|locktender$)'"
+# Not recorded: locktender's own schema, those with tables of a backup beside those of now, system objects, what is
+# temporary.
+OWN = "namespace.nspname !~ '^(pg_|information_schema$|locktender$|lkt_run_[0-9]+_[0-9]+$)'"
 FIRST_OF_USERS = 16384  # object numbers below are the server's own
 NAME = """CASE WHEN {0} ~ '[.(]' THEN '"' || replace({0}, '"', '""') || '"' ELSE {0} END"""  # as `shown`
 

@@ -40,7 +40,9 @@ EVENT_TRIGGERS = Objects(
 SELECT entry.oid, 'event trigger ' || evtname AS key, pg_get_userbyid(evtowner) AS owner, evtevent AS event,
   evtfoid::regprocedure::text AS function, evttags AS tags,
   CASE evtenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replicas' WHEN 'A' THEN 'always' END AS fires
-FROM pg_event_trigger entry WHERE {no_member("pg_event_trigger", "entry.oid")}
+FROM pg_event_trigger entry JOIN pg_proc code ON code.oid = evtfoid
+JOIN pg_namespace namespace ON namespace.oid = code.pronamespace
+WHERE {no_member("pg_event_trigger", "entry.oid")} AND namespace.nspname <> 'locktender'
 """,
 )
 WRAPPERS = Objects(

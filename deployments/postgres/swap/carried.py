@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import psycopg
 
+from deployments.postgres.backup.gate_left_out import SUPERUSER
 from deployments.postgres.backup.properties import Properties, read_properties
 from deployments.postgres.connect import Session
+from deployments.postgres.gate import gate_state
 
 ALWAYS = (
     "Cumulative statistics begin anew, and prepared plans of the application are made again.",
@@ -46,6 +48,12 @@ def not_carried(opened: Session, wanted: Properties | None) -> list[str]:
         told.append(
             f"The publications {', '.join(publications)} are in the backup, but who is subscribed to them follows a "
             "slot of the old database."
+        )
+    if (gate := gate_state(opened)).is_there and opened.execute(SUPERUSER).fetchone() != (True,):
+        state = "shut" if gate.is_shut else "there"
+        told.append(
+            f"The gate, which is {state} now, stays with the old database: only a superuser can make it again. "
+            "Its SQL is printed by: manage.py onboard DATABASE --gate"
         )
     for (name,) in opened.execute(EXTENSIONS):
         told.append(
