@@ -167,20 +167,7 @@ class _Bench:
 
 
 def _described(place: Path, made: Dumped) -> Manifest:
-    return write_manifest(
-        place,
-        {
-            "scope": "database",
-            "server": {"version": made.server_version},
-            "snapshot": {"at": made.at.isoformat()},
-            "database": made.properties.as_manifest(),
-            "schema": made.measured.schema,
-            "rows": made.measured.rows,
-            "hashes": made.measured.hashes,
-            "sequences": made.sequences,
-            "files": made.files,
-        },
-    )
+    return write_manifest(place, made.as_manifest() | {"scope": "database"})
 
 
 @contextmanager

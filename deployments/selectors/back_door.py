@@ -52,6 +52,7 @@ class BackDoor:
     ended: tuple[Alarm, ...]
     seen: Observation | None
     is_aged: bool  # that reading says nothing of now
+    since: datetime | None  # the first reading; None where nothing came after it that could be compared with it
 
     @property
     def first_at(self) -> datetime | None:
@@ -88,6 +89,7 @@ def changes_of(before: Observation, after: Observation) -> tuple[HistoryChange, 
 def back_door_of(database: Database) -> BackDoor:
     """Return how the history of a database stands: alarms, and from when that is known."""
     newest = database.observations.defer("sizes", "model", "schema").order_by("-id").first()
+    first = database.observations.order_by("id").values_list("pk", "observed_at").first()
     found = {one["name"]: one["checksum"] for one in newest.history} if newest else {}
     kept = HistoryAlarm.objects.filter(database=database).select_related("answer__answered_by", "seen_in", "as_before")
     shown = [Alarm(one, found.get(one.migration) == one.after, _applied_by(one)) for one in kept.order_by("-id")]
@@ -96,6 +98,7 @@ def back_door_of(database: Database) -> BackDoor:
         ended=tuple(one for one in shown if one.is_ended)[:MOST_ENDED],
         seen=newest,
         is_aged=newest is not None and newest.observed_at < now() - TOO_OLD,
+        since=first[1] if first and newest and first[0] != newest.pk else None,
     )
 
 

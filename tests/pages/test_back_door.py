@@ -182,6 +182,15 @@ def test_a_database_that_nobody_read_or_not_for_long_is_never_called_untouched(c
     assert "is not known" in html
     assert "No change of its history" not in html
 
+    read(cast, ONE)
+    html = shown(browse, cast.lee, page_of(cast))
+    assert "Whether somebody else changes its history is not known yet." in html
+    assert "It was read once, and the next reading is compared with that one." in html
+    assert "No change of its history" not in html
+
+    read(cast, ONE)
+    assert "No change of its history by somebody else is open." in shown(browse, cast.lee, page_of(cast))
+
 
 def test_alarms_and_their_ends_are_never_changed_or_removed(cast):
     read(cast, ONE)

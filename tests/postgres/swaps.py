@@ -32,22 +32,7 @@ def backed_up(place: Place, folder: Path, **changed: Any) -> Manifest:
     """Back a place up into a folder; return the manifest, in which single values may be `changed`."""
     folder.mkdir()
     found = dumped(place, folder / DUMP, limits=Limits(EVERYTHING))
-    content = {
-        "scope": "database",
-        "server": {
-            "system_identifier": found.identity.system_identifier,
-            "database_name": found.identity.database_name,
-            "version": found.server_version,
-        },
-        "snapshot": {"at": found.at.isoformat(), "lsn": found.lsn},
-        "database": found.properties.as_manifest(),
-        "schema": found.measured.schema,
-        "rows": found.measured.rows,
-        "hashes": found.measured.hashes,
-        "sequences": found.sequences,
-        "origin": found.origin.as_manifest(),
-        "files": found.files,
-    }
+    content = found.as_manifest() | {"scope": "database"}
     return write_manifest(folder, content | changed)
 
 

@@ -28,7 +28,7 @@ def application(superuser) -> str:
     with superuser.transaction():
         superuser.execute("SELECT pg_advisory_xact_lock(4)")
         for role, rights in ((APP, "LOGIN"), (GROUP, "NOLOGIN")):
-            if not superuser.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            if not superuser.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
                 words = sql.SQL(f"CREATE ROLE {{}} {rights} PASSWORD {{}}")
                 superuser.execute(words.format(sql.Identifier(role), PASSWORD))
     return APP
@@ -157,17 +157,7 @@ def test_a_restored_copy_works_with_the_gate_by_a_superuser_and_without_it_by_an
     place.do("CREATE TABLE orders AS SELECT n FROM generate_series(1, 9) n")
     run(place, gate_sql(database="here", roles=[MIGRATOR]))
     made = dumped(place, tmp_path / "dump")
-    content = {
-        "scope": "database",
-        "server": {"version": made.server_version},
-        "snapshot": {"at": made.at.isoformat()},
-        "database": made.properties.as_manifest(),
-        "schema": made.measured.schema,
-        "rows": made.measured.rows,
-        "hashes": made.measured.hashes,
-        "sequences": made.sequences,
-        "files": made.files,
-    }
+    content = made.as_manifest() | {"scope": "database"}
     manifest = write_manifest(tmp_path, content)
     restorer = f"gate_restorer_{os.getpid()}"
     superuser.execute(f"CREATE ROLE {restorer} LOGIN CREATEDB PASSWORD '{PASSWORD}' IN ROLE {MIGRATOR}")

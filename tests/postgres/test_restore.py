@@ -78,17 +78,7 @@ def backup(superuser, role, tmp_path_factory):
         patch.setenv("SOURCE", url)
         target = Target(database_id=1, name="shop/staging/main", connection="env:SOURCE")
         made = written_meanwhile(Place(target, url, uuid.uuid4(), url), folder / "dump", url)
-        content = {
-            "scope": "database",
-            "server": {"version": made.server_version},
-            "snapshot": {"at": made.at.isoformat()},
-            "database": made.properties.as_manifest(),
-            "schema": made.measured.schema,
-            "rows": made.measured.rows,
-            "hashes": made.measured.hashes,
-            "sequences": made.sequences,
-            "files": made.files,
-        }
+        content = made.as_manifest() | {"scope": "database"}
         yield folder, write_manifest(folder, content), target
     superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

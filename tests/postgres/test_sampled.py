@@ -60,18 +60,7 @@ def backup(superuser, tmp_path_factory):
         folder.mkdir()
         place = Place(target, url, PLANE, url)
         made = dumped(place, folder / "dump", limits=Limits(whole_bytes=100_000, sampled_bytes=10**12))
-        content = {
-            "scope": "database",
-            "server": {"version": made.server_version},
-            "snapshot": {"at": made.at.isoformat()},
-            "database": made.properties.as_manifest(),
-            "schema": made.measured.schema,
-            "rows": made.measured.rows,
-            "hashes": made.measured.hashes,
-            "samples": {name: one.as_manifest() for name, one in made.measured.samples.items()},
-            "sequences": made.sequences,
-            "files": made.files,
-        }
+        content = made.as_manifest() | {"scope": "database"}
         for statement in SINCE:
             opened.execute(statement)
         yield folder, write_manifest(folder, content), place

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.policy.backups import PG_DUMP
-from checks.schema import fingerprint
 from deployments.actors import EXECUTOR
 from deployments.crash import crash_point
 from deployments.errors import DeploymentError
@@ -23,7 +22,6 @@ from deployments.postgres.backup.archive import DUMP, Manifest, read_to_end, wri
 from deployments.postgres.backup.dump import Dumped, dump
 from deployments.postgres.backup.exported import Exported
 from deployments.postgres.backup.measure import Limits, Table
-from deployments.postgres.backup.packing import COMPRESSION
 from deployments.postgres.clients import Client, asks_for_tls
 from deployments.postgres.guard import Budget, Guard
 from deployments.services.backups import keep_backup
@@ -115,33 +113,15 @@ def _choose(ctx: StepContext, exported: Exported) -> Client:
 
 def _content(ctx: StepContext, scope: BackupScope, dumped: Dumped, *, reading: float) -> dict[str, Any]:
     """Return what the manifest says."""
-    measured = dumped.measured
-    return {
+    return dumped.as_manifest() | {
         "format": FORMAT,
         "run": ctx.job.run.number,
         "job": ctx.job.pk,
         "fence": ctx.holder.fence,
         "target": ctx.target.name,
         "scope": str(scope),
-        "server": {
-            "system_identifier": dumped.identity.system_identifier,
-            "database_name": dumped.identity.database_name,
-            "version": dumped.server_version,
-        },
-        "client": {"version": dumped.client.version, "compression": COMPRESSION},
         "seconds": {"dump": round(dumped.seconds, 3), "read": round(reading, 3)},
-        "measuring_seconds": round(measured.seconds, 3),  # while it was dumped
-        "snapshot": {"at": dumped.at.isoformat(), "lsn": dumped.lsn},
-        "database": dumped.properties.as_manifest(),
-        "schema": measured.schema,
-        "schema_fingerprint": None if measured.schema is None else fingerprint(measured.schema),
-        "rows": measured.rows,
-        "hashes": measured.hashes,
-        "samples": {name: sample.as_manifest() for name, sample in measured.samples.items()},
-        "sequences": dumped.sequences,
-        "origin": dumped.origin.as_manifest(),
-        "enums": dumped.enums,
-        "files": dumped.files,
+        "measuring_seconds": round(dumped.measured.seconds, 3),  # while it was dumped
     }
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import psycopg
 
+from checks.schema import fingerprint
 from deployments.errors import DeploymentError
 from deployments.postgres.backup.exported import Exported, Measuring, exporting
 from deployments.postgres.backup.measure import Limits, Measured, Table, sequences_of
 from deployments.postgres.backup.packer import Packing
-from deployments.postgres.backup.packing import Damaged, Fact
+from deployments.postgres.backup.packing import COMPRESSION, Damaged, Fact
 from deployments.postgres.backup.properties import Properties
 from deployments.postgres.backup.sealing import Seal
 from deployments.postgres.clients import Client
@@ -70,6 +71,29 @@ class Dumped:
     origin: Origin  # for the price of a restore
     files: dict[str, Fact]  # by their name beside the manifest
     seconds: float
+
+    def as_manifest(self) -> dict[str, Any]:
+        """Return what a manifest says of the dump itself, as JSON values; whose it is, its maker adds."""
+        measured = self.measured
+        return {
+            "server": {
+                "system_identifier": self.identity.system_identifier,
+                "database_name": self.identity.database_name,
+                "version": self.server_version,
+            },
+            "client": {"version": self.client.version, "compression": COMPRESSION},
+            "snapshot": {"at": self.at.isoformat(), "lsn": self.lsn},
+            "database": self.properties.as_manifest(),
+            "schema": measured.schema,
+            "schema_fingerprint": None if measured.schema is None else fingerprint(measured.schema),
+            "rows": measured.rows,
+            "hashes": measured.hashes,
+            "samples": {name: sample.as_manifest() for name, sample in measured.samples.items()},
+            "sequences": self.sequences,
+            "origin": self.origin.as_manifest(),
+            "enums": self.enums,
+            "files": self.files,
+        }
 
 
 @dataclass(slots=True)
