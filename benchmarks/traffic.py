@@ -59,6 +59,7 @@ SCENES = (
     Scene("set not null", f"{_ALTER} ALTER COLUMN note SET NOT NULL", f"{_ALTER} ALTER COLUMN note DROP NOT NULL"),
     Scene("create index", "CREATE INDEX made_{n} ON accounts (note)", "DROP INDEX made_{n}"),
 )
+MEASURED = {"succeeded", "over-budget"}  # any other end may not have come to the statement at all
 IGNORED = "-- locktender: ignore {codes}: what it does to an application is what is measured\n"
 
 
@@ -126,13 +127,15 @@ class _Bench:
         return max(stalls)
 
     def ours(self, scene: Scene, budget: float) -> tuple[float, str]:
-        """Return the stall of the same by an executor, in seconds, and how its job ended."""
+        """Return the stall of the same by an executor, in seconds, and how its job ended. Exits if it did not run."""
         self._made += 1
         self._ours.ask({"blocking_budget": {"oldest_seconds": budget}})
         job = self._ours.queued(f"made_{self._made}", forward=_accepted(scene.sql.format(n=self._made)))
         with self._load() as stalls, self._reader(scene):
             self._installation.execute(job)
         end = self._ours.end_of(job)
+        if end not in MEASURED:
+            raise SystemExit(f"{scene.name}: the run ended with {end}: what it did to the load is no measurement")
         if end != "succeeded":
             self._ours.forget(f"made_{self._made}")
         else:

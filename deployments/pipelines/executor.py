@@ -33,7 +33,7 @@ from deployments.pipelines.ending import (
 from deployments.pipelines.freshness import outdated
 from deployments.pipelines.latency import LatencyReadings
 from deployments.pipelines.observing import target_of
-from deployments.pipelines.record import persist, record_job, record_step, tell
+from deployments.pipelines.record import persist, record_job, record_start, record_step, tell
 from deployments.pipelines.resting import let_go, require_unmoved
 from deployments.pipelines.steps.migrate import MIGRATE
 from deployments.pipelines.takeover import take_over
@@ -202,10 +202,11 @@ def walk_step(ctx: StepContext, stage: Stage, position: int, *, anew: bool = Fal
     ctx.control.require_may_go_on(f"before {stage.name}")
     if latest is not None and latest.state == StepState.RUNNING:
         record_step(latest, StepState.INTERRUPTED, fence=ctx.holder.fence, summary="Its executor was lost.")
-    step = _next_attempt(ctx, stage, position, latest)
+    step = record_start(
+        ctx.job, name=stage.name, position=position, attempt=_next_attempt(latest), fence=ctx.holder.fence
+    )
     ctx.log = lambda line: persist(lambda: write_line(step, line, fence=ctx.holder.fence), is_written=lambda: True)
     ctx.progress = lambda facts: tell(lambda: write_progress(step, facts, fence=ctx.holder.fence))
-    record_step(step, StepState.RUNNING, fence=ctx.holder.fence)
     crash_point("step-started")
     result = _result(ctx, stage, step, resumed=step.attempt > 1)
     crash_point("step-done-unrecorded")
@@ -219,12 +220,10 @@ def _evidence(job: Job, name: str) -> dict[str, Any]:
     return step.evidence if step else {}
 
 
-def _next_attempt(ctx: StepContext, stage: Stage, position: int, latest: Step | None) -> Step:
-    if latest is not None and latest.state == StepState.PENDING:
-        return latest
-    attempt = 1 if latest is None else latest.attempt + 1
-    step, _ = Step.objects.get_or_create(job=ctx.job, position=position, attempt=attempt, defaults={"name": stage.name})
-    return step
+def _next_attempt(latest: Step | None) -> int:
+    if latest is None:
+        return 1
+    return latest.attempt if latest.state == StepState.PENDING else latest.attempt + 1
 
 
 def _result(ctx: StepContext, stage: Stage, step: Step, *, resumed: bool) -> StepResult:

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from deployments.actors import EXECUTOR
 from deployments.models import Job, Step
-from deployments.services.transition import Stale, move_job, move_step
+from deployments.services.transition import Stale, begin_step, move_job, move_step
 from deployments.states import JobState, StepState
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds
@@ -49,6 +49,16 @@ def tell(write: Callable[[], None]) -> None:
         write()
     except (OperationalError, InterfaceError):
         connection.close()
+
+
+def record_start(job: Job, *, name: str, position: int, attempt: int, fence: int) -> Step:
+    """Make an attempt at a step, started, for the holder of this fence, and return it."""
+    made = Step.objects.filter(job=job, position=position, attempt=attempt)
+    persist(
+        lambda: begin_step(job, name=name, position=position, attempt=attempt, fence=fence, actor=EXECUTOR),
+        is_written=lambda: made.filter(state=StepState.RUNNING, fence=fence).exists(),
+    )
+    return made.get()
 
 
 def record_step(step: Step, to: StepState, *, fence: int, **facts: Any) -> None:

@@ -277,6 +277,19 @@ def move_step(step: Step, to: StepState, *, fence: int, actor: Actor, **facts: A
     step.refresh_from_db()
 
 
+def begin_step(job: Job, *, name: str, position: int, attempt: int, fence: int, actor: Actor) -> None:
+    """Make an attempt at a step and start it, both or neither: who is killed or too late leaves none that never began.
+
+    Raises Stale if it has begun already, or the job changed hands.
+    """
+    with transaction.atomic():
+        locked_run(job.run_id)
+        step, _ = Step.objects.get_or_create(job=job, position=position, attempt=attempt, defaults={"name": name})
+        if step.state != StepState.PENDING:
+            raise Stale(subject=f"Step {step}", expected=StepState.PENDING.label.lower())
+        move_step(step, StepState.RUNNING, fence=fence, actor=actor)
+
+
 def _require(moves: Moves, subject: str, before: str, after: str) -> None:
     if after not in moves.get(before, frozenset()):
         raise IllegalTransition(subject=subject, before=before, after=after)

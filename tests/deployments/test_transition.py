@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from deployments.actors import DISPATCHER, EXECUTOR, person
-from deployments.models import AuditEvent, Database, Job, MigrationRun
+from deployments.models import AuditEvent, Database, Job, MigrationRun, Step
 from deployments.selectors.audit import events_about
 from deployments.services import transition
 from deployments.services.decide import request_cancel
@@ -15,6 +15,7 @@ from deployments.services.transition import (
     DatabaseBusy,
     IllegalTransition,
     Stale,
+    begin_step,
     claim_job,
     move_job,
     move_run,
@@ -155,6 +156,27 @@ def test_an_executor_that_lost_its_job_can_move_nothing(cast: Cast):
 
     attempt.refresh_from_db()
     assert (Job.objects.get(pk=job.pk).state, attempt.state) == ("running", "pending")
+
+
+def test_an_attempt_is_made_and_started_or_not_made_at_all(cast: Cast):
+    job = cast.job()
+    late = claim(job, lease=OVER)
+    held = claim(job, lease=OVER)
+    attempt = {"name": "backup", "position": 2, "attempt": 1, "actor": EXECUTOR}
+
+    with pytest.raises(Stale):
+        begin_step(late, fence=late.fence, **attempt)
+
+    assert not Step.objects.filter(job=job).exists()
+    assert not events_about(job).filter(action="step.moved").exists()
+
+    begin_step(held, fence=held.fence, **attempt)
+
+    made = Step.objects.get(job=job)
+    assert (made.name, made.attempt, made.state, made.fence) == ("backup", 1, "running", held.fence)
+    with pytest.raises(Stale):
+        begin_step(held, fence=held.fence, **attempt)
+    assert Step.objects.filter(job=job).count() == 1
 
 
 def test_a_step_is_moved_by_the_holder_of_the_fence_and_told(cast: Cast):
